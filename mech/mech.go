@@ -1,0 +1,272 @@
+// Package mech is the registry of mechanisms: one file per family, one row per
+// CKM, one row per key type. It knows keys and bytes. It knows no object, no
+// session, no login and no policy: whether a key may be used for a purpose was
+// settled before a constructor here is called.
+//
+// # Design
+//
+// A row holds constructors for what the mechanism can do; CK_MECHANISM_INFO
+// flags are computed from which of them are present, so they cannot lie. A
+// parameter's kind, not the mechanism, decides how its bytes are decoded. What
+// is common to several mechanisms is a decorator (a hash before a raw
+// signature), never a switch over CKM_.
+package mech
+
+import (
+	"fmt"
+	"slices"
+
+	"coffer/p11"
+	"coffer/p11/attr"
+)
+
+// Size bounds an output in bytes. Exact says that Max is the length itself.
+type Size struct {
+	Max   int
+	Exact bool
+}
+
+// An Op is one initialised encryption, decryption, signature or digest. Its
+// caller serialises the calls and ends it by Wipe.
+//
+// dst and src are the application's memory: neither is kept. dst is at least
+// the Max of the size asked for and is written to only on success; dst and src
+// are the same memory (dst[0] and src[0] at one address) or do not overlap at
+// all. An error from Update or Final leaves the Op of no further use but Wipe.
+type Op interface {
+	// Update takes the next part of the input and returns how many bytes it
+	// wrote. A mechanism that takes its input whole refuses it with
+	// CKR_FUNCTION_NOT_SUPPORTED.
+	Update(dst, src []byte) (n int, err error)
+	// UpdateSize bounds the output of Update for n further bytes.
+	UpdateSize(n int) Size
+	// Final takes the last part, which is all of it when no Update went before,
+	// and finishes.
+	Final(dst, src []byte) (n int, err error)
+	// FinalSize bounds the output of Final for n further bytes.
+	FinalSize(n int) Size
+	// Wipe clears secrets. It may be called more than once.
+	Wipe()
+}
+
+// A VerifyOp ends with a signature to compare instead of producing one. A
+// wrong one is CKR_SIGNATURE_INVALID, one of an impossible length
+// CKR_SIGNATURE_LEN_RANGE.
+type VerifyOp interface {
+	Update(src []byte) error
+	Verify(src, sig []byte) error
+	Wipe()
+}
+
+// A Key is what a mechanism sees of a key object. It is immutable and safe for
+// use by several goroutines.
+type Key interface {
+	Class() p11.ObjectClass
+	Type() p11.KeyType
+	// Bits is the size of the key: the modulus, the order of the curve's field,
+	// or eight times the length of a secret.
+	Bits() int
+	// Material returns what KeyType.Parse made of the object's attributes:
+	// []byte for a secret key, *rsa.PrivateKey, *ecdsa.PublicKey and so on. It
+	// is parsed once for each revision of the object and must not be changed.
+	Material() (any, error)
+}
+
+// Unit is the unit of a mechanism's key sizes.
+type Unit uint8
+
+// The units. The zero Unit is for mechanisms without a key.
+const (
+	Bits Unit = iota + 1
+	Bytes
+)
+
+// KeySize is the range of key sizes that a mechanism takes, in its own unit.
+// The zero KeySize is for mechanisms without a key.
+type KeySize struct {
+	Min, Max int
+	Unit     Unit
+}
+
+// Contains reports whether a key of so many bits is in the range.
+func (s KeySize) Contains(bits int) bool {
+	switch s.Unit {
+	case Bits:
+		return s.Min <= bits && bits <= s.Max
+	case Bytes:
+		return s.Min*8 <= bits && bits <= s.Max*8
+	default:
+		return true
+	}
+}
+
+// Derivation is what C_DeriveKey hands to a mechanism.
+type Derivation struct {
+	Base   Key
+	Params p11.Params
+	Others []Key       // the keys that Params names, in its order
+	Want   attr.Values // the new object's template, CKA_CLASS and CKA_KEY_TYPE settled
+	// Length is CKA_VALUE_LEN, or the only length the new key type has, in
+	// bytes; 0 if neither says.
+	Length int
+}
+
+// Derived is what a derivation yields: the attributes that hold the new
+// object's value (CKA_VALUE for a secret key), and how the standard wants the
+// history of the key told.
+type Derived struct {
+	Values attr.Values
+	// Public says that the value is no secret by itself (CKM_HKDF_DATA, say).
+	Public bool
+}
+
+// A Mechanism is one row. CKF_SIGN and its like are not written here: Flags
+// derives them from the constructors that are set.
+type Mechanism struct {
+	Type   p11.MechanismType
+	Keys   []p11.KeyType // of the main key; for generation, of the new key
+	Size   KeySize
+	Extra  p11.Flags // CKF_EC_ flags only
+	Params p11.ParamKind
+	// SinglePart says that the input comes in one call: C_EncryptUpdate and its
+	// like are refused before the Op sees them.
+	SinglePart bool
+
+	Encrypt, Decrypt func(Key, p11.Params) (Op, error)
+	Sign             func(Key, p11.Params) (Op, error)
+	Verify           func(Key, p11.Params) (VerifyOp, error)
+	Digest           func(p11.Params) (Op, error)
+
+	// Generate makes the value of a secret key: the attributes that the
+	// standard says the mechanism contributes, CKA_VALUE among them. want is
+	// the complete template.
+	Generate func(p p11.Params, want attr.Values) (attr.Values, error)
+	// GeneratePair does so for a key pair; the curve, size and the like are in
+	// the public template.
+	GeneratePair func(p p11.Params, public, private attr.Values) (pub, priv attr.Values, err error)
+	Derive       func(Derivation) (Derived, error)
+	// Wrap encrypts an encoded key: CKA_VALUE of a secret key or, where
+	// WrapsPrivate says so, the PKCS #8 encoding of a private key. WrapSize is
+	// the exact length of its result for n bytes, so that C_WrapKey can answer
+	// a length query without running it.
+	Wrap         func(wrapping Key, p p11.Params, encoded []byte) ([]byte, error)
+	WrapSize     func(wrapping Key, p p11.Params, n int) (int, error)
+	Unwrap       func(unwrapping Key, p p11.Params, wrapped []byte) ([]byte, error)
+	WrapsPrivate bool
+}
+
+// Flags returns the CK_MECHANISM_INFO flags.
+func (m *Mechanism) Flags() p11.Flags {
+	f := m.Extra
+	for _, c := range []struct {
+		present bool
+		flag    p11.Flags
+	}{
+		{m.Encrypt != nil, p11.CKF_ENCRYPT},
+		{m.Decrypt != nil, p11.CKF_DECRYPT},
+		{m.Digest != nil, p11.CKF_DIGEST},
+		{m.Sign != nil, p11.CKF_SIGN},
+		{m.Verify != nil, p11.CKF_VERIFY},
+		{m.Generate != nil, p11.CKF_GENERATE},
+		{m.GeneratePair != nil, p11.CKF_GENERATE_KEY_PAIR},
+		{m.Wrap != nil, p11.CKF_WRAP},
+		{m.Unwrap != nil, p11.CKF_UNWRAP},
+		{m.Derive != nil, p11.CKF_DERIVE},
+	} {
+		if c.present {
+			f |= c.flag
+		}
+	}
+	return f
+}
+
+// A KeyType is one CKK: how its objects are checked, completed, parsed and
+// carried.
+type KeyType struct {
+	Type p11.KeyType
+	// Secret says that the key is a CKO_SECRET_KEY; otherwise it is a pair of
+	// CKO_PUBLIC_KEY and CKO_PRIVATE_KEY.
+	Secret bool
+	// Lengths lists the lengths in bytes that CKA_VALUE of a secret key may
+	// have; empty allows any from 1 to MaxLength.
+	Lengths   []int
+	MaxLength int
+
+	// Parse makes the Go key of an object's attributes and checks them: on the
+	// curve, consistent, of a supported size. The errors are those of
+	// C_CreateObject: CKR_ATTRIBUTE_VALUE_INVALID, CKR_CURVE_NOT_SUPPORTED,
+	// CKR_DOMAIN_PARAMS_INVALID, CKR_PUBLIC_KEY_INVALID, CKR_KEY_SIZE_RANGE.
+	// Nil for secret keys, whose material is CKA_VALUE.
+	Parse func(class p11.ObjectClass, values attr.Values) (material any, bits int, err error)
+	// Complete returns attributes that the standard lets the token compute from
+	// the others and the material, such as CKA_MODULUS_BITS, or CKA_PRIME_1 and
+	// its like from n, e and d. May be nil.
+	Complete func(class p11.ObjectClass, values attr.Values, material any) (attr.Values, error)
+	// PublicKeyInfo returns the DER SubjectPublicKeyInfo of either half of a
+	// pair, for CKA_PUBLIC_KEY_INFO. Nil for secret keys.
+	PublicKeyInfo func(material any) ([]byte, error)
+	// MarshalPKCS8 and UnmarshalPKCS8 carry a private key of this type through
+	// wrapping: the material to a DER PrivateKeyInfo, and its inside back to the
+	// attributes of the key type's table. Nil for secret keys.
+	MarshalPKCS8   func(material any) ([]byte, error)
+	UnmarshalPKCS8 func(der []byte) (attr.Values, error)
+}
+
+// A Family is what one file of this package declares.
+type Family struct {
+	Name       string
+	KeyTypes   []KeyType
+	Mechanisms []Mechanism
+}
+
+// A Registry is an immutable set of families.
+type Registry struct {
+	mechanisms map[p11.MechanismType]*Mechanism
+	keyTypes   map[p11.KeyType]*KeyType
+	order      []p11.MechanismType
+}
+
+// NewRegistry returns the registry of the families. It panics if two rows
+// declare the same mechanism or key type.
+func NewRegistry(families ...Family) *Registry {
+	r := &Registry{mechanisms: map[p11.MechanismType]*Mechanism{}, keyTypes: map[p11.KeyType]*KeyType{}}
+	for _, f := range families {
+		for i := range f.Mechanisms {
+			m := &f.Mechanisms[i]
+			if r.mechanisms[m.Type] != nil {
+				panic(fmt.Sprintf("mech: %s redeclares %v", f.Name, m.Type))
+			}
+			r.mechanisms[m.Type] = m
+			r.order = append(r.order, m.Type)
+		}
+		for i := range f.KeyTypes {
+			k := &f.KeyTypes[i]
+			if r.keyTypes[k.Type] != nil {
+				panic(fmt.Sprintf("mech: %s redeclares %v", f.Name, k.Type))
+			}
+			r.keyTypes[k.Type] = k
+		}
+	}
+	slices.Sort(r.order)
+	return r
+}
+
+// Lookup returns the row of t, or CKR_MECHANISM_INVALID.
+func (r *Registry) Lookup(t p11.MechanismType) (*Mechanism, error) {
+	if m := r.mechanisms[t]; m != nil {
+		return m, nil
+	}
+	return nil, p11.Errorf(p11.CKR_MECHANISM_INVALID, "there is no mechanism %v", t)
+}
+
+// KeyType returns the row of t, or CKR_ATTRIBUTE_VALUE_INVALID.
+func (r *Registry) KeyType(t p11.KeyType) (*KeyType, error) {
+	if k := r.keyTypes[t]; k != nil {
+		return k, nil
+	}
+	return nil, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "there is no key type %v", t)
+}
+
+// Mechanisms returns every mechanism in ascending order. The caller must not
+// change the slice.
+func (r *Registry) Mechanisms() []p11.MechanismType { return r.order }

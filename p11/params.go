@@ -1,0 +1,112 @@
+package p11
+
+// Params is a decoded mechanism parameter: nil when the caller gave none, or
+// one of the types of this file, by value. Byte slices in it are copies that
+// the receiver owns, but for fields named Out…, which are the caller's memory
+// and may be written to during the call that brought them and never after.
+type Params any
+
+// ParamKind says which type of this file a mechanism takes, and so how the
+// bytes behind CK_MECHANISM.pParameter are decoded. The zero kind takes no
+// parameter and refuses any with CKR_MECHANISM_PARAM_INVALID.
+type ParamKind uint8
+
+// The kinds. A kind whose name begins with Optional also allows no parameter
+// (pParameter NULL and ulParameterLen 0, decoded as nil Params).
+const (
+	ParamNone       ParamKind = iota
+	ParamIV                   // IV
+	OptionalIV                // IV
+	ParamCTR                  // CTRParams from CK_AES_CTR_PARAMS
+	ParamGCM                  // GCMParams from CK_GCM_PARAMS
+	ParamULong                // ULongParam from CK_ULONG: CK_MAC_GENERAL_PARAMS and its like
+	ParamPSS                  // PSSParams from CK_RSA_PKCS_PSS_PARAMS
+	ParamOAEP                 // OAEPParams from CK_RSA_PKCS_OAEP_PARAMS
+	ParamRSAAESWrap           // RSAAESWrapParams from CK_RSA_AES_KEY_WRAP_PARAMS
+	ParamECDH1                // ECDH1Params from CK_ECDH1_DERIVE_PARAMS
+	OptionalEdDSA             // EdDSAParams from CK_EDDSA_PARAMS
+	ParamHKDF                 // HKDFParams from CK_HKDF_PARAMS
+	NumParamKinds             // the number of kinds
+)
+
+// IV is an initialisation vector given as the whole parameter, such as the 16
+// bytes of CKM_AES_CBC. The mechanism checks its length.
+type IV []byte
+
+// ULongParam is a parameter that is one number, such as the MAC length in
+// bytes of CKM_AES_CMAC_GENERAL.
+type ULongParam uint64
+
+// CTRParams is a CK_AES_CTR_PARAMS (PKCS #11 v3.2, section 6.11.2).
+type CTRParams struct {
+	CounterBits uint64 // 1 to 128: the width of the part that counts
+	Counter     [16]byte
+}
+
+// GCMParams is a CK_GCM_PARAMS (PKCS #11 v3.2, section 6.13.3), in either of
+// its sizes: with ulIvBits (48 bytes on LP64) or, as version 2.20 printed it,
+// without (40 bytes).
+type GCMParams struct {
+	IV      []byte // the caller's, at least 1 byte; nil if the token makes it
+	OutIV   []byte // where the token writes the IV that it makes: pIv given, ulIvLen 0, ulIvBits/8 bytes
+	AAD     []byte
+	TagBits uint64 // 0 to 128
+}
+
+// PSSParams is a CK_RSA_PKCS_PSS_PARAMS (PKCS #11 v3.2, section 6.1.10).
+type PSSParams struct {
+	Hash    MechanismType // CKM_SHA_1, CKM_SHA256, …
+	MGF     MGF
+	SaltLen uint64 // bytes
+}
+
+// OAEPParams is a CK_RSA_PKCS_OAEP_PARAMS (PKCS #11 v3.2, section 6.1.8).
+type OAEPParams struct {
+	Hash   MechanismType
+	MGF    MGF
+	Source uint64 // CKZ_DATA_SPECIFIED, or 0 with an empty label
+	Label  []byte
+}
+
+// RSAAESWrapParams is a CK_RSA_AES_KEY_WRAP_PARAMS (PKCS #11 v3.2, section
+// 6.1.21).
+type RSAAESWrapParams struct {
+	AESKeyBits uint64 // 128, 192 or 256
+	OAEP       OAEPParams
+}
+
+// ECDH1Params is a CK_ECDH1_DERIVE_PARAMS (PKCS #11 v3.2, section 6.3.17).
+type ECDH1Params struct {
+	KDF    KDF
+	Shared []byte // SharedInfo of ANSI X9.63, may be empty
+	Public []byte // the other party's point, raw or as a DER OCTET STRING
+}
+
+// EdDSAParams is a CK_EDDSA_PARAMS (PKCS #11 v3.2, section 6.3.5).
+type EdDSAParams struct {
+	Prehash bool // phFlag
+	Context []byte
+}
+
+// HKDFParams is a CK_HKDF_PARAMS (PKCS #11 v3.2, section 6.62.2).
+type HKDFParams struct {
+	Extract, Expand bool
+	PRF             MechanismType // CKM_SHA256, … or the HMAC of it
+	SaltType        Flags         // CKF_HKDF_SALT_NULL, _DATA or _KEY
+	Salt            []byte
+	SaltKey         ObjectHandle
+	Info            []byte
+}
+
+// KeyHandles is implemented by parameters that name further keys. Whoever
+// runs the mechanism resolves them, checks them as it checks the main key,
+// and hands them over in this order.
+type KeyHandles interface{ KeyHandles() []ObjectHandle }
+
+// KeyHandles returns the salt key if the salt is one.
+func (p HKDFParams) KeyHandles() []ObjectHandle {
+	if p.SaltType == CKF_HKDF_SALT_KEY {
+		return []ObjectHandle{p.SaltKey}
+	}
+	return nil
+}
