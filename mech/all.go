@@ -1,0 +1,8 @@
+package mech
+
+// All returns every family of this package.
+func All() []Family {
+	return []Family{
+		digestFamily,
+	}
+}

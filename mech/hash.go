@@ -1,0 +1,112 @@
+package mech
+
+import (
+	"crypto"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha3"
+	"crypto/sha512"
+	"hash"
+
+	"coffer/p11"
+)
+
+// A hashAlg is a hash function under all the numbers that the standard has
+// for it. Every mechanism that is "with SHA-256" finds its hash here.
+type hashAlg struct {
+	Name   string
+	Crypto crypto.Hash
+	New    func() hash.Hash
+
+	Digest      p11.MechanismType // CKM_SHA256
+	HMAC        p11.MechanismType // CKM_SHA256_HMAC
+	HMACGeneral p11.MechanismType // CKM_SHA256_HMAC_GENERAL
+	HMACKeyGen  p11.MechanismType // CKM_SHA256_KEY_GEN
+	KeyType     p11.KeyType       // CKK_SHA256_HMAC
+	MGF         p11.MGF           // CKG_MGF1_SHA256
+	KDF         p11.KDF           // CKD_SHA256_KDF, the one of ANSI X9.63
+}
+
+// Size is the length of the digest in bytes.
+func (h *hashAlg) Size() int { return h.Crypto.Size() }
+
+// maxDigest is the length of the longest digest in bytes.
+const maxDigest = 64
+
+var hashAlgs = []hashAlg{
+	{
+		Name: "SHA-1", Crypto: crypto.SHA1, New: sha1.New,
+		Digest: p11.CKM_SHA_1, HMAC: p11.CKM_SHA_1_HMAC, HMACGeneral: p11.CKM_SHA_1_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA_1_KEY_GEN,
+		KeyType: p11.CKK_SHA_1_HMAC, MGF: p11.CKG_MGF1_SHA1, KDF: p11.CKD_SHA1_KDF,
+	},
+	{
+		Name: "SHA-224", Crypto: crypto.SHA224, New: sha256.New224,
+		Digest: p11.CKM_SHA224, HMAC: p11.CKM_SHA224_HMAC, HMACGeneral: p11.CKM_SHA224_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA224_KEY_GEN,
+		KeyType: p11.CKK_SHA224_HMAC, MGF: p11.CKG_MGF1_SHA224, KDF: p11.CKD_SHA224_KDF,
+	},
+	{
+		Name: "SHA-256", Crypto: crypto.SHA256, New: sha256.New,
+		Digest: p11.CKM_SHA256, HMAC: p11.CKM_SHA256_HMAC, HMACGeneral: p11.CKM_SHA256_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA256_KEY_GEN,
+		KeyType: p11.CKK_SHA256_HMAC, MGF: p11.CKG_MGF1_SHA256, KDF: p11.CKD_SHA256_KDF,
+	},
+	{
+		Name: "SHA-384", Crypto: crypto.SHA384, New: sha512.New384,
+		Digest: p11.CKM_SHA384, HMAC: p11.CKM_SHA384_HMAC, HMACGeneral: p11.CKM_SHA384_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA384_KEY_GEN,
+		KeyType: p11.CKK_SHA384_HMAC, MGF: p11.CKG_MGF1_SHA384, KDF: p11.CKD_SHA384_KDF,
+	},
+	{
+		Name: "SHA-512", Crypto: crypto.SHA512, New: sha512.New,
+		Digest: p11.CKM_SHA512, HMAC: p11.CKM_SHA512_HMAC, HMACGeneral: p11.CKM_SHA512_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA512_KEY_GEN,
+		KeyType: p11.CKK_SHA512_HMAC, MGF: p11.CKG_MGF1_SHA512, KDF: p11.CKD_SHA512_KDF,
+	},
+	{
+		Name: "SHA3-224", Crypto: crypto.SHA3_224, New: func() hash.Hash { return sha3.New224() },
+		Digest: p11.CKM_SHA3_224, HMAC: p11.CKM_SHA3_224_HMAC, HMACGeneral: p11.CKM_SHA3_224_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA3_224_KEY_GEN,
+		KeyType: p11.CKK_SHA3_224_HMAC, MGF: p11.CKG_MGF1_SHA3_224, KDF: p11.CKD_SHA3_224_KDF,
+	},
+	{
+		Name: "SHA3-256", Crypto: crypto.SHA3_256, New: func() hash.Hash { return sha3.New256() },
+		Digest: p11.CKM_SHA3_256, HMAC: p11.CKM_SHA3_256_HMAC, HMACGeneral: p11.CKM_SHA3_256_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA3_256_KEY_GEN,
+		KeyType: p11.CKK_SHA3_256_HMAC, MGF: p11.CKG_MGF1_SHA3_256, KDF: p11.CKD_SHA3_256_KDF,
+	},
+	{
+		Name: "SHA3-384", Crypto: crypto.SHA3_384, New: func() hash.Hash { return sha3.New384() },
+		Digest: p11.CKM_SHA3_384, HMAC: p11.CKM_SHA3_384_HMAC, HMACGeneral: p11.CKM_SHA3_384_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA3_384_KEY_GEN,
+		KeyType: p11.CKK_SHA3_384_HMAC, MGF: p11.CKG_MGF1_SHA3_384, KDF: p11.CKD_SHA3_384_KDF,
+	},
+	{
+		Name: "SHA3-512", Crypto: crypto.SHA3_512, New: func() hash.Hash { return sha3.New512() },
+		Digest: p11.CKM_SHA3_512, HMAC: p11.CKM_SHA3_512_HMAC, HMACGeneral: p11.CKM_SHA3_512_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA3_512_KEY_GEN,
+		KeyType: p11.CKK_SHA3_512_HMAC, MGF: p11.CKG_MGF1_SHA3_512, KDF: p11.CKD_SHA3_512_KDF,
+	},
+}
+
+// hashWhere returns the first hash for which match holds.
+func hashWhere(match func(*hashAlg) bool) (*hashAlg, bool) {
+	for i := range hashAlgs {
+		if match(&hashAlgs[i]) {
+			return &hashAlgs[i], true
+		}
+	}
+	return nil, false
+}
+
+// hashByDigest returns the hash whose digest mechanism is t.
+func hashByDigest(t p11.MechanismType) (*hashAlg, bool) {
+	return hashWhere(func(h *hashAlg) bool { return h.Digest == t })
+}
+
+// hashByPRF returns the hash whose digest or HMAC mechanism is t.
+func hashByPRF(t p11.MechanismType) (*hashAlg, bool) {
+	return hashWhere(func(h *hashAlg) bool { return h.Digest == t || h.HMAC == t })
+}
+
+// hashByMGF returns the hash of the mask generation function g.
+func hashByMGF(g p11.MGF) (*hashAlg, bool) {
+	return hashWhere(func(h *hashAlg) bool { return h.MGF == g })
+}
+
+// hashByKDF returns the hash of the ANSI X9.63 key derivation function k.
+func hashByKDF(k p11.KDF) (*hashAlg, bool) {
+	return hashWhere(func(h *hashAlg) bool { return h.KDF == k })
+}
