@@ -1,0 +1,115 @@
+package seal
+
+import (
+	"math/bits"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"coffer/p11"
+)
+
+// Slots are powers of two, from 32 bytes up. They are cut from slabs: own
+// anonymous mappings between two pages without access, of 16 KiB at first and
+// then twice the last one, up to 1 MiB. A slab is never unmapped, so that a
+// slice kept too long reads zeros or another slot, and never faults.
+const (
+	minSlotBits = 5  // 32 B
+	maxSlotBits = 26 // 64 MiB
+	minSlabBits = 14 // 16 KiB
+	maxSlabBits = 20 // 1 MiB
+
+	// From here a slot is a slab of its own, and gives its pages back to the
+	// system while it is free.
+	largeBits = 16 // 64 KiB
+)
+
+type slot struct {
+	b     []byte // the whole slot
+	class int    // len(b) == 1<<(class+minSlotBits)
+}
+
+// memory is the process's only allocator. Each size waits only for itself.
+var memory [maxSlotBits - minSlotBits + 1]struct {
+	sync.Mutex         // guards what follows
+	free       []*slot // all zero
+	slabs      int
+}
+
+// empty is the slot of every Secret without bytes.
+var empty = &slot{class: -1}
+
+// allocate returns a zeroed slot of n bytes or more.
+func allocate(n int) (*slot, error) {
+	if n == 0 {
+		return empty, nil
+	}
+	class := max(bits.Len(uint(n-1)), minSlotBits) - minSlotBits
+	if class >= len(memory) {
+		return nil, p11.Errorf(p11.CKR_HOST_MEMORY, "secret of %d bytes is over the limit of %d", n, 1<<maxSlotBits)
+	}
+	m := &memory[class]
+	m.Lock()
+	defer m.Unlock()
+	if len(m.free) == 0 {
+		slotBits := class + minSlotBits
+		slabBits := max(min(minSlabBits+m.slabs, maxSlabBits), slotBits)
+		slab, err := mapSlab(1 << slabBits)
+		if err != nil {
+			return nil, p11.Errorf(p11.CKR_HOST_MEMORY, "map %d bytes for secrets: %w", 1<<slabBits, err)
+		}
+		m.slabs++
+		for size := 1 << slotBits; len(slab) > 0; slab = slab[size:] {
+			m.free = append(m.free, &slot{b: slab[:size:size], class: class})
+		}
+	}
+	last := len(m.free) - 1
+	s := m.free[last]
+	m.free = m.free[:last]
+	if len(s.b) >= 1<<largeBits {
+		unix.Mlock(s.b) // best effort, as in mapSlab
+	}
+	clear(s.b[:n]) // whatever a holder of an old slice has written
+	return s, nil
+}
+
+// free wipes s and puts it back.
+func free(s *slot) {
+	if s.class < 0 {
+		return
+	}
+	clear(s.b) // s.b is not ours to see the end of: the compiler keeps the stores
+	if len(s.b) >= 1<<largeBits {
+		unix.Munlock(s.b) // a locked page cannot be dropped
+		unix.Madvise(s.b, unix.MADV_DONTNEED)
+	}
+	m := &memory[s.class]
+	m.Lock()
+	m.free = append(m.free, s)
+	m.Unlock()
+}
+
+// mapSlab maps size bytes, a multiple of a page, that are not in a core dump
+// (MADV_DONTDUMP, Linux 3.4), are zero in a forked child (MADV_WIPEONFORK,
+// Linux 4.14) and do not go to swap (mlock). All three are best effort: where
+// RLIMIT_MEMLOCK is spent or the kernel is older, a token works without.
+func mapSlab(size int) ([]byte, error) {
+	page := os.Getpagesize()
+	size = (size + page - 1) &^ (page - 1)
+	m, err := unix.Mmap(-1, 0, page+size+page, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return nil, err
+	}
+	slab := m[page : page+size : page+size]
+	if err := unix.Mprotect(slab, unix.PROT_READ|unix.PROT_WRITE); err != nil {
+		unix.Munmap(m)
+		return nil, err
+	}
+	unix.Madvise(slab, unix.MADV_DONTDUMP)
+	unix.Madvise(slab, unix.MADV_WIPEONFORK)
+	if size < 1<<largeBits || size <= 1<<maxSlabBits {
+		unix.Mlock(slab)
+	}
+	return slab, nil
+}

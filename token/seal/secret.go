@@ -1,0 +1,150 @@
+package seal
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"math"
+	"sync/atomic"
+
+	"coffer/p11"
+)
+
+// A Secret is a run of bytes in memory of our own (see memory.go) that does
+// not print. It lives until Wipe, not until the collector finds it unused:
+// whoever creates a Secret wipes it, or its slot is held for as long as the
+// process lives. All methods are safe for concurrent use and on a nil Secret,
+// which is a wiped one.
+type Secret struct {
+	// users counts the calls of Use under way; wiped is added when Wipe was
+	// called, and the last one out clears the bytes.
+	users atomic.Int32
+	slot  *slot // behind a pointer, so that no reflecting printer meets the bytes
+	n     int
+}
+
+const wiped = math.MinInt32
+
+// NewSecret returns n zero bytes for the caller to fill through Bytes.
+func NewSecret(n int) (*Secret, error) {
+	if n < 0 {
+		return nil, p11.Errorf(p11.CKR_ARGUMENTS_BAD, "secret of %d bytes", n)
+	}
+	sl, err := allocate(n)
+	if err != nil {
+		return nil, err
+	}
+	return &Secret{slot: sl, n: n}, nil
+}
+
+// SecretFrom returns a Secret with a copy of b. The caller wipes b.
+func SecretFrom(b []byte) (*Secret, error) {
+	s, err := NewSecret(len(b))
+	if err != nil {
+		return nil, err
+	}
+	copy(s.Bytes(), b)
+	return s, nil
+}
+
+// Len returns the number of bytes, also of a wiped Secret.
+func (s *Secret) Len() int {
+	if s == nil {
+		return 0
+	}
+	return s.n
+}
+
+// Bytes returns the bytes themselves, or nil once they are wiped, so that a
+// late caller never computes with a key of zeros. The slice is valid until
+// Wipe; after it, it may be read without a fault but has zeros or bytes that
+// are not the caller's. Where another goroutine may wipe, call Use.
+func (s *Secret) Bytes() []byte {
+	if s == nil || s.users.Load() < 0 {
+		return nil
+	}
+	return s.slot.b[:s.n:s.n]
+}
+
+// Use calls f with the bytes, which stay whole until f returns: a Wipe in the
+// meantime does not wait, and takes effect then. f does not keep the slice.
+// Use returns what f returns, or CKR_USER_NOT_LOGGED_IN if s is wiped.
+func (s *Secret) Use(f func([]byte) error) error {
+	b, err := s.hold()
+	if err != nil {
+		return err
+	}
+	defer s.release()
+	return f(b)
+}
+
+// Wipe clears the bytes and gives their place back. It may be called twice.
+func (s *Secret) Wipe() {
+	if s == nil {
+		return
+	}
+	for {
+		n := s.users.Load()
+		if n < 0 {
+			return
+		}
+		if s.users.CompareAndSwap(n, n+wiped) {
+			if n == 0 {
+				free(s.slot)
+			}
+			return
+		}
+	}
+}
+
+// Equal reports, in constant time for equal lengths, whether s and o have the
+// same bytes. A wiped Secret equals nothing.
+func (s *Secret) Equal(o *Secret) bool {
+	a, err := s.hold()
+	if err != nil {
+		return false
+	}
+	defer s.release()
+	b, err := o.hold()
+	if err != nil {
+		return false
+	}
+	defer o.release()
+	return subtle.ConstantTimeCompare(a, b) == 1
+}
+
+// hold is Use without the closure; release follows unless it fails.
+func (s *Secret) hold() ([]byte, error) {
+	if s != nil {
+		for n := s.users.Load(); n >= 0; n = s.users.Load() {
+			if s.users.CompareAndSwap(n, n+1) {
+				return s.slot.b[:s.n:s.n], nil
+			}
+		}
+	}
+	return nil, errWiped
+}
+
+func (s *Secret) release() {
+	if s.users.Add(-1) == wiped {
+		free(s.slot)
+	}
+}
+
+// A Secret is wiped under a caller only by logout, or by what has the same
+// effect: finalization, destruction.
+var errWiped = p11.Errorf(p11.CKR_USER_NOT_LOGGED_IN, "the key was wiped")
+
+const redacted = "[secret]"
+
+// String returns "[secret]".
+func (s *Secret) String() string { return redacted }
+
+// GoString returns "[secret]".
+func (s *Secret) GoString() string { return redacted }
+
+// Format prints "[secret]" for every verb.
+func (s *Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+
+// MarshalText makes "[secret]" of s in JSON and in slog.
+func (s *Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
