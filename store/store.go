@@ -161,7 +161,9 @@ type Backend interface {
 	// it wrote is durable, to the extent that the engine is.
 	//
 	// A malformed transaction is ErrInvalid, one over the limits ErrTooLarge;
-	// both are found before anything is written.
+	// both are found before anything is written, as is ErrFull. After any
+	// other error the transaction may have been carried out, wholly or not
+	// at all.
 	Txn(ctx context.Context, t Txn) (Result, error)
 
 	// Watch yields the changes of span after revision from: those that

@@ -1,0 +1,339 @@
+// Package badger is the store on a local disk: one folder, opened by one
+// process at a time, over github.com/dgraph-io/badger/v4.
+//
+// # Design
+//
+// Badger in managed mode is the contract almost as it stands. A revision is a
+// commit timestamp, so that reading at a revision is a transaction at that
+// timestamp, history is the versions that Badger keeps anyway, and Compact
+// raises the timestamp below which it may discard them. What Badger does not
+// know, the revision that made a key and how often it was written, stands in
+// a small header before each value (record.go), with a checksum: Badger's own
+// would turn a damaged block into keys that are silently missing.
+//
+// Writers queue, and whoever finds no one at work carries out all that is
+// queued (txn.go): each transaction is evaluated on top of the ones before
+// it, given the next revision and handed to Badger, and one sync of Badger's
+// log makes them all durable (wal.go). Revisions are dense, and become
+// visible in order and only when they are durable.
+//
+// By itself the store keeps the last Options.History revisions. What is older
+// can be discarded and is ErrCompacted, also for a watch that has fallen
+// behind so far. The oldest revision kept stands in the store, so that it is
+// as true after opening it anew, with other options (compact.go).
+//
+// # A library inside somebody else's program
+//
+// Badger is written for servers. Here it must not print, exit, or panic
+// through its host. Its logger is replaced by one that remembers the last
+// error; its calls of log.Fatal are intercepted and its panics recovered
+// (fatal.go), and the store says ErrFailed from then on. Tables are examined
+// before Badger opens them, because it does that in goroutines of its own,
+// where no panic can be recovered (folder.go).
+//
+// Badger writes through memory maps of sparse files, where a full disk is a
+// fault and not an error. So a transaction is refused with ErrFull while the
+// file system has less than Options.Reserve left, enough for all that can be
+// in flight, and so is opening the store. A disk that another program fills
+// within the moments that a flush takes can still be fatal.
+//
+// Values are never so large that Badger puts them in its value log (a
+// transaction is limited to store.MaxBytes), so there is none to collect and
+// none to sync.
+package badger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"coffer/store"
+)
+
+// Options are the choices of a store's user. The zero value is good.
+type Options struct {
+	// Wait is how long Open waits for whoever has the store open: 0 is two
+	// seconds, negative is not at all.
+	Wait time.Duration
+	// History is how many revisions are kept without being told to compact;
+	// the store may keep some more. 0 is 10 000.
+	History int
+	// Reserve is how many bytes must be free on the file system for a
+	// transaction to be carried out; half of it must be to open the store and
+	// to close it. 0 is 32 MiB. Less is a risk: see the package comment.
+	Reserve int64
+}
+
+func (o Options) withDefaults() Options {
+	if o.Wait == 0 {
+		o.Wait = 2 * time.Second
+	}
+	if o.History <= 0 {
+		o.History = 10_000
+	}
+	if o.Reserve <= 0 {
+		o.Reserve = 32 << 20
+	}
+	return o
+}
+
+// Store is an opened store. It implements store.Backend.
+type Store struct {
+	dir  string
+	opt  Options
+	db   *badger.DB
+	lock *folderLock
+	log  *errorLog
+	wal  *wal
+	line timeline
+
+	// inside is held for reading by every call that uses db, and for writing
+	// to close it.
+	inside sync.RWMutex
+	once   sync.Once
+	done   chan struct{} // closed when Close begins
+	closed error         // what Close returned
+
+	queue  queue
+	turn   chan struct{} // holds a token while somebody writes
+	wrote  bool          // guarded by turn
+	broken atomic.Pointer[error]
+}
+
+var _ store.Backend = (*Store)(nil)
+
+// Open opens the store in the folder dir, and makes the folder if only it is
+// missing, accessible to its owner alone.
+//
+// The error wraps ErrNotFound if there is no folder to make dir in, ErrLocked
+// if it is in use, ErrReadOnly if it may not be written, ErrFull, ErrCorrupt,
+// or ErrFailed for anything else. Each names the path.
+func Open(dir string, opt Options) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", store.ErrFailed, dir, err)
+	}
+	opt = opt.withDefaults()
+	if err := makeFolder(dir); err != nil {
+		return nil, err
+	}
+	lock, err := lockFolder(dir, opt.Wait)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		dir:  dir,
+		opt:  opt,
+		lock: lock,
+		log:  new(errorLog),
+		done: make(chan struct{}),
+		turn: make(chan struct{}, 1),
+	}
+	if err := s.open(); err != nil {
+		// A panic has left goroutines behind that may still write; nobody
+		// may open the folder while they live.
+		if !errors.As(err, new(*panicked)) {
+			lock.release()
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open() (err error) {
+	interceptFatal()
+	defer s.guard(&err)
+	defer faults()()
+	if err := s.room(s.opt.Reserve / 2); err != nil {
+		return err
+	}
+	levelZero, err := examineFolder(s.dir)
+	if err != nil {
+		return err
+	}
+	s.db, err = badger.OpenManaged(options(s.dir, s.log, levelZero))
+	if err != nil {
+		return s.translate("opening", err)
+	}
+	defer func() {
+		if err != nil {
+			if s.wal != nil {
+				s.wal.close()
+			}
+			s.db.Close()
+		}
+	}()
+	// Badger leaves a table out whose index is damaged, and only logs it.
+	if err := s.log.last(); err != nil {
+		return fmt.Errorf("%w: %s: %w", store.ErrCorrupt, s.dir, err)
+	}
+	if s.wal, err = openWAL(s.dir); err != nil {
+		return fmt.Errorf("%w: %s: %w", store.ErrFailed, s.dir, err)
+	}
+	newest := store.Rev(s.db.MaxVersion())
+	floor, err := s.readFloor(newest)
+	if err != nil {
+		return err
+	}
+	s.line.init(newest, floor)
+	s.db.SetDiscardTs(uint64(floor))
+	return restrictFiles(s.dir)
+}
+
+// options are chosen for a store that costs its host little: it opens in a
+// few milliseconds and a few megabytes, whatever it holds.
+func options(dir string, log badger.Logger, levelZero int) badger.Options {
+	o := badger.DefaultOptions(dir)
+	o.MetricsEnabled = false
+	o.Logger = log
+	o.BypassLockGuard = true // see folderLock
+	o.DetectConflicts = false
+	// The wal syncs, once for a batch.
+	o.SyncWrites = false
+
+	// Badger takes transactions up to 15% of a memtable, which must exceed
+	// store.MaxBytes, and no more entries than nodes of 96 bytes fit there.
+	o.MemTableSize = 7 << 20
+	o.NumMemtables = 2
+	// Larger than any value of a transaction of store.MaxBytes.
+	o.ValueThreshold = 1 << 20
+	o.ValueLogFileSize = 16 << 20
+	o.BaseTableSize = 2 << 20
+	o.BlockCacheSize = 0
+	o.IndexCacheSize = 0
+	o.Compression = 0
+
+	// Every opening that writes leaves a table in level 0. A stall blocks
+	// closing, so it comes late; and tables that short lives without a
+	// compaction have piled up are compacted in closing.
+	o.NumCompactors = 2
+	o.NumLevelZeroTables = 2
+	o.NumLevelZeroTablesStall = 12
+	o.CompactL0OnClose = levelZero >= 4
+	o.NumGoroutines = 1
+
+	// Above the discard timestamp all versions are kept, below it the last.
+	o.NumVersionsToKeep = 1
+	return o
+}
+
+// enter begins a call that uses the database; leave ends it. Between the two
+// the store is not closed. Nobody may enter twice.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.inside.RLock()
+	select {
+	case <-s.done:
+		s.inside.RUnlock()
+		return store.ErrClosed
+	default:
+		return nil
+	}
+}
+
+func (s *Store) leave() { s.inside.RUnlock() }
+
+// interrupted returns why a long read must not go on, if it must not.
+func (s *Store) interrupted(ctx context.Context) error {
+	select {
+	case <-s.done:
+		return store.ErrClosed
+	default:
+		return ctx.Err()
+	}
+}
+
+// Done implements store.History.
+func (s *Store) Done() <-chan struct{} { return s.done }
+
+// closeTimeout is how long Close waits for Badger. Everything acknowledged is
+// in its log; what Badger does in closing saves only the next opening time.
+const closeTimeout = 10 * time.Second
+
+// Close implements store.Backend. If Badger cannot finish, because the disk
+// is full or does not answer, Close returns an error and the folder stays
+// locked until the process ends; nothing acknowledged is lost.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		close(s.done)
+		s.inside.Lock()
+		s.inside.Unlock()
+		s.closed = s.close()
+	})
+	return s.closed
+}
+
+func (s *Store) close() error {
+	s.wal.close()
+	if err := s.failed(); errors.As(err, new(*panicked)) {
+		return err
+	}
+	if s.wrote {
+		if err := s.room(s.opt.Reserve / 2); err != nil {
+			return err
+		}
+	}
+	finished := make(chan error, 1)
+	go func() {
+		err := s.closeDB()
+		if !errors.As(err, new(*panicked)) {
+			s.lock.release()
+		}
+		finished <- err
+	}()
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-finished:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("%w: closing %s takes too long: %w", store.ErrFailed, s.dir, s.log.last())
+	}
+}
+
+func (s *Store) closeDB() (err error) {
+	defer s.guard(&err)
+	err = s.translate("closing", s.db.Close())
+	return errors.Join(err, restrictFiles(s.dir))
+}
+
+// Watch implements store.Backend.
+func (s *Store) Watch(ctx context.Context, span store.Span, from store.Rev) iter.Seq2[[]store.Event, error] {
+	return func(yield func([]store.Event, error) bool) {
+		s.line.addWatcher()
+		defer s.line.removeWatcher()
+		store.Follow(ctx, s, span, from)(yield)
+	}
+}
+
+// makeFolder makes dir if it is missing.
+func makeFolder(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	switch {
+	case err == nil:
+		// Whatever the umask took away; and the folder must survive a crash
+		// as its content will.
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return fileError(err)
+		}
+		inheritMode(dir)
+		return fileError(syncFolder(filepath.Dir(dir)))
+	case errors.Is(err, fs.ErrExist):
+		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+			return fmt.Errorf("%w: %s is not a folder", store.ErrNotFound, dir)
+		}
+		return nil
+	}
+	return fileError(err)
+}

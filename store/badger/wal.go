@@ -1,0 +1,83 @@
+package badger
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// wal syncs the logs in which Badger keeps what it has not yet put into
+// tables: files that are called by a number, 00001.mem, of which it writes
+// the last.
+//
+// Badger could sync by itself, but would sync every transaction of a batch
+// separately, and with each also its value log, which is not used here. Its
+// files are written through a memory map; a sync of the file is a sync of
+// the map.
+type wal struct {
+	dir  string
+	id   int
+	file *os.File // the last log as far as we know
+}
+
+const walSuffix = ".mem"
+
+// openWAL finds the log that Badger, just opened, writes. Should Badger ever
+// keep its log elsewhere, this fails, and with it opening the store.
+func openWAL(dir string) (*wal, error) {
+	w := &wal{dir: dir}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), walSuffix)
+		if id, err := strconv.Atoi(name); ok && err == nil {
+			w.id = max(w.id, id)
+		}
+	}
+	if w.file, err = w.open(w.id); err != nil {
+		return nil, fmt.Errorf("badger's log is not where it should be: %w", err)
+	}
+	// The file was just made, and Badger does not sync the folder for it.
+	return w, syncFolder(dir)
+}
+
+func (w *wal) open(id int) (*os.File, error) {
+	return os.OpenFile(filepath.Join(w.dir, fmt.Sprintf("%05d%s", id, walSuffix)), os.O_RDWR, 0)
+}
+
+// sync makes durable what Badger has written. Nobody writes meanwhile.
+func (w *wal) sync() error {
+	began := w.id
+	for {
+		// When a log is full, Badger goes on in the next, and what is at the
+		// end of the full one may not have been synced.
+		next, err := w.open(w.id + 1)
+		if isMissing(err) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := unix.Fdatasync(int(w.file.Fd())); err != nil {
+			next.Close()
+			return err
+		}
+		w.file.Close()
+		w.file, w.id = next, w.id+1
+	}
+	if err := unix.Fdatasync(int(w.file.Fd())); err != nil {
+		return err
+	}
+	if w.id != began {
+		return syncFolder(w.dir)
+	}
+	return nil
+}
+
+func (w *wal) close() { w.file.Close() }
