@@ -3,6 +3,10 @@ package mech
 // All returns every family of this package.
 func All() []Family {
 	return []Family{
+		aesFamily,
 		digestFamily,
+		genericFamily,
+		hkdfFamily,
+		hmacFamily,
 	}
 }

@@ -1,0 +1,69 @@
+package mech
+
+import (
+	"crypto/rand"
+	"slices"
+
+	"coffer/p11"
+	"coffer/p11/attr"
+)
+
+// maxSecret is the length in bytes of the longest secret of a type that the
+// standard does not bound: generic secrets, HMAC and HKDF keys.
+const maxSecret = 64 << 10
+
+// anySecret is the size of those keys in the bytes that most mechanisms count.
+var anySecret = KeySize{Min: 1, Max: maxSecret, Unit: Bytes}
+
+// genericFamily has CKK_GENERIC_SECRET (PKCS #11 v3.2, section 6.9).
+var genericFamily = Family{
+	Name:     "generic secret",
+	KeyTypes: []KeyType{genericSecret},
+	Mechanisms: []Mechanism{{
+		Type: p11.CKM_GENERIC_SECRET_KEY_GEN,
+		Keys: []p11.KeyType{p11.CKK_GENERIC_SECRET},
+		// Here alone the standard counts the bits of a secret.
+		Size:     KeySize{Min: 8, Max: 8 * maxSecret, Unit: Bits},
+		Generate: generateSecret(genericSecret),
+	}},
+}
+
+var genericSecret = freeSecret(p11.CKK_GENERIC_SECRET)
+
+// freeSecret is the row of a type of secret key that may have any length.
+func freeSecret(t p11.KeyType) KeyType {
+	return KeyType{Type: t, Secret: true, MaxLength: maxSecret}
+}
+
+// secretOf returns the value of a secret key, which the caller must not change.
+func secretOf(k Key) ([]byte, error) {
+	m, err := k.Material()
+	if err != nil {
+		return nil, err
+	}
+	b, ok := m.([]byte)
+	if !ok {
+		return nil, p11.Errorf(p11.CKR_KEY_TYPE_INCONSISTENT, "the mechanism takes a secret key, not one of type %v", k.Type())
+	}
+	if len(b) == 0 {
+		return nil, p11.Errorf(p11.CKR_KEY_SIZE_RANGE, "the key is empty")
+	}
+	return b, nil
+}
+
+// generateSecret returns a constructor of random keys of a type whose length
+// is CKA_VALUE_LEN of the template.
+func generateSecret(t KeyType) func(p11.Params, attr.Values) (attr.Values, error) {
+	return func(_ p11.Params, want attr.Values) (attr.Values, error) {
+		if !want.Has(p11.CKA_VALUE_LEN) {
+			return nil, p11.Errorf(p11.CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE_LEN is needed to generate a key of type %v", t.Type)
+		}
+		n, ok := want.ULong(p11.CKA_VALUE_LEN)
+		if !ok || n == 0 || n > maxSecret || len(t.Lengths) > 0 && !slices.Contains(t.Lengths, int(n)) {
+			return nil, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "a key of type %v cannot have CKA_VALUE_LEN %d", t.Type, n)
+		}
+		value := make([]byte, n)
+		rand.Read(value)
+		return attr.Values{attr.NewBytes(p11.CKA_VALUE, value)}, nil
+	}
+}
