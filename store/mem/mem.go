@@ -281,7 +281,10 @@ type entry struct {
 func (e *entry) at(rev store.Rev) (store.KV, bool) {
 	for i := len(e.versions) - 1; i >= 0; i-- {
 		if v := &e.versions[i]; v.Rev <= rev {
-			return v.KV, !v.Deleted
+			if v.Deleted {
+				break
+			}
+			return v.KV, true
 		}
 	}
 	return store.KV{}, false
