@@ -58,34 +58,38 @@ func lockFolder(dir string, wait time.Duration) (*folderLock, error) {
 	}
 }
 
-func tryLock(dir string) (l *folderLock, err error) {
+func tryLock(dir string) (*folderLock, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fileError(err)
 	}
 	st := info.Sys().(*syscall.Stat_t)
-	l = &folderLock{id: folderID{uint64(st.Dev), st.Ino}}
+	l := &folderLock{id: folderID{uint64(st.Dev), st.Ino}}
 	if !l.register() {
 		return nil, fmt.Errorf("%w: this process, %d, has %s open already", store.ErrLocked, os.Getpid(), dir)
 	}
-	defer func() {
-		if err != nil {
-			l.unregister()
-		}
-	}()
+	if l.file, err = openLocked(dir); err != nil {
+		l.unregister()
+		return nil, err
+	}
+	return l, nil
+}
+
+// openLocked opens the lock file of dir and takes its lock.
+func openLocked(dir string) (*os.File, error) {
 	path := filepath.Join(dir, lockFile)
-	l.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fileError(err)
 	}
 	flock := wholeFile()
-	err = unix.FcntlFlock(l.file.Fd(), unix.F_SETLK, &flock)
+	err = unix.FcntlFlock(file.Fd(), unix.F_SETLK, &flock)
 	if err == nil {
-		return l, nil
+		return file, nil
 	}
-	defer l.file.Close()
+	defer file.Close()
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EAGAIN) {
-		return nil, fmt.Errorf("%w: %s has %s open", store.ErrLocked, holder(l.file), dir)
+		return nil, fmt.Errorf("%w: %s has %s open", store.ErrLocked, holder(file), dir)
 	}
 	return nil, fmt.Errorf("%w: locking %s: %w", store.ErrFailed, path, err)
 }
