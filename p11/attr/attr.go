@@ -64,7 +64,7 @@ const (
 	CopyOnly                    // C_CopyObject only
 	ToTrue                      // from false to true
 	ToFalse                     // from true to false
-	TrueBySO                    // to true by the SO, to false by any writer
+	TrueBySO                    // to true by the SO; back by any writer, but see frozenByTrust
 	ClearOnly                   // to the empty value
 )
 
