@@ -175,7 +175,7 @@ func padding(last *[aes.BlockSize]byte) (pad, ok int) {
 	for i := range aes.BlockSize {
 		inside := subtle.ConstantTimeLessOrEq(i+1, pad)
 		right := subtle.ConstantTimeByteEq(last[aes.BlockSize-1-i], byte(pad))
-		ok &= right | 1 ^ inside
+		ok &= right | (1 ^ inside)
 	}
 	return pad, ok
 }

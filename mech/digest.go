@@ -2,7 +2,7 @@ package mech
 
 import "coffer/p11"
 
-// digestFamily has the message digests (PKCS #11 v3.2, section 6.20).
+// digestFamily has the message digests (PKCS #11 v3.2, section 6.20 ff.).
 var digestFamily = Family{Name: "digest", Mechanisms: digestMechanisms()}
 
 func digestMechanisms() []Mechanism {

@@ -8,7 +8,7 @@ import (
 )
 
 // hmacFamily has HMAC over every hash, whole and cut to a length, and its own
-// types of key (PKCS #11 v3.2, section 6.21). A key may be shorter than the
+// types of key (PKCS #11 v3.2, section 6.20 ff.). A key may be shorter than the
 // digest: WebCrypto clients import such keys.
 var hmacFamily = Family{Name: "HMAC", KeyTypes: hmacKeyTypes(), Mechanisms: hmacMechanisms()}
 

@@ -15,7 +15,7 @@ const maxSecret = 64 << 10
 // anySecret is the size of those keys in the bytes that most mechanisms count.
 var anySecret = KeySize{Min: 1, Max: maxSecret, Unit: Bytes}
 
-// genericFamily has CKK_GENERIC_SECRET (PKCS #11 v3.2, section 6.9).
+// genericFamily has CKK_GENERIC_SECRET (PKCS #11 v3.2, section 6.8).
 var genericFamily = Family{
 	Name:     "generic secret",
 	KeyTypes: []KeyType{genericSecret},

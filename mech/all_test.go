@@ -1,0 +1,12 @@
+package mech_test
+
+import (
+	"testing"
+
+	"coffer/mech"
+	"coffer/mech/mechtest"
+)
+
+func TestEveryMechanism(t *testing.T) {
+	mechtest.Run(t, mech.NewRegistry(mech.All()...))
+}
