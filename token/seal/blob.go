@@ -18,8 +18,7 @@ const (
 )
 
 // SealBlob seals anything that is not an object: it is bound to this master
-// key, to label, which says what it is, and to aad. The label is at most 64
-// bytes long.
+// key, to label, which says what it is, and to aad.
 func (m *Master) SealBlob(label string, aad, plaintext []byte) ([]byte, error) {
 	key, err := m.hold(blobsKey)
 	if err != nil {

@@ -96,7 +96,7 @@ func (m *Master) MAC(label string, data []byte) ([32]byte, error) {
 		return sum, err
 	}
 	defer m.release()
-	hmac256(&sum, key, []byte(label)) // HKDF-Expand's first half would add only the counter
+	expand(&sum, key, []byte(label))
 	hmac256(&sum, sum[:], data)
 	return sum, nil
 }

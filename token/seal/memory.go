@@ -21,7 +21,7 @@ const (
 	maxSlabBits = 20 // 1 MiB
 
 	// From here a slot is a slab of its own, and gives its pages back to the
-	// system while it is free.
+	// system while it is free. It is a multiple of every page size in use.
 	largeBits = 16 // 64 KiB
 )
 
@@ -38,7 +38,7 @@ var memory [maxSlotBits - minSlotBits + 1]struct {
 }
 
 // empty is the slot of every Secret without bytes.
-var empty = &slot{class: -1}
+var empty = &slot{b: []byte{}, class: -1}
 
 // allocate returns a zeroed slot of n bytes or more.
 func allocate(n int) (*slot, error) {
@@ -53,14 +53,20 @@ func allocate(n int) (*slot, error) {
 	m.Lock()
 	defer m.Unlock()
 	if len(m.free) == 0 {
-		slotBits := class + minSlotBits
-		slabBits := max(min(minSlabBits+m.slabs, maxSlabBits), slotBits)
-		slab, err := mapSlab(1 << slabBits)
+		size := 1 << (class + minSlotBits)
+		slabSize := size
+		if size < 1<<largeBits {
+			slabSize = 1 << min(minSlabBits+m.slabs, maxSlabBits)
+		}
+		slab, err := mapSlab(slabSize)
 		if err != nil {
-			return nil, p11.Errorf(p11.CKR_HOST_MEMORY, "map %d bytes for secrets: %w", 1<<slabBits, err)
+			return nil, p11.Errorf(p11.CKR_HOST_MEMORY, "map %d bytes for secrets: %w", slabSize, err)
+		}
+		if size < 1<<largeBits {
+			lock(slab)
 		}
 		m.slabs++
-		for size := 1 << slotBits; len(slab) > 0; slab = slab[size:] {
+		for ; len(slab) > 0; slab = slab[size:] {
 			m.free = append(m.free, &slot{b: slab[:size:size], class: class})
 		}
 	}
@@ -68,7 +74,7 @@ func allocate(n int) (*slot, error) {
 	s := m.free[last]
 	m.free = m.free[:last]
 	if len(s.b) >= 1<<largeBits {
-		unix.Mlock(s.b) // best effort, as in mapSlab
+		lock(s.b)
 	}
 	clear(s.b[:n]) // whatever a holder of an old slice has written
 	return s, nil
@@ -79,7 +85,7 @@ func free(s *slot) {
 	if s.class < 0 {
 		return
 	}
-	clear(s.b) // s.b is not ours to see the end of: the compiler keeps the stores
+	clear(s.b)
 	if len(s.b) >= 1<<largeBits {
 		unix.Munlock(s.b) // a locked page cannot be dropped
 		unix.Madvise(s.b, unix.MADV_DONTNEED)
@@ -90,10 +96,9 @@ func free(s *slot) {
 	m.Unlock()
 }
 
-// mapSlab maps size bytes, a multiple of a page, that are not in a core dump
-// (MADV_DONTDUMP, Linux 3.4), are zero in a forked child (MADV_WIPEONFORK,
-// Linux 4.14) and do not go to swap (mlock). All three are best effort: where
-// RLIMIT_MEMLOCK is spent or the kernel is older, a token works without.
+// mapSlab maps size bytes, or the whole pages that hold them, which are not in
+// a core dump (MADV_DONTDUMP, Linux 3.4) and are zero in a forked child
+// (MADV_WIPEONFORK, Linux 4.14). On an older kernel a token works without.
 func mapSlab(size int) ([]byte, error) {
 	page := os.Getpagesize()
 	size = (size + page - 1) &^ (page - 1)
@@ -108,8 +113,9 @@ func mapSlab(size int) ([]byte, error) {
 	}
 	unix.Madvise(slab, unix.MADV_DONTDUMP)
 	unix.Madvise(slab, unix.MADV_WIPEONFORK)
-	if size < 1<<largeBits || size <= 1<<maxSlabBits {
-		unix.Mlock(slab)
-	}
 	return slab, nil
 }
+
+// lock keeps whole pages in memory, so that they do not go to swap. It is
+// best effort: where RLIMIT_MEMLOCK is spent, a token works without.
+func lock(pages []byte) { unix.Mlock(pages) }

@@ -17,9 +17,10 @@ type Argon2 struct {
 	Threads   uint8  // p
 }
 
-// DefaultArgon2 is OWASP's first choice for a service that cannot spend
-// 64 MiB on a login (RFC 9106, section 4, has the second recommended option
-// at 64 MiB and 3 passes).
+// DefaultArgon2 is the smallest setting that OWASP's password storage cheat
+// sheet recommends, since the memory is the host's. RFC 9106, section 4,
+// recommends 64 MiB, 3 passes and 4 threads where memory is short: an
+// operator who can spend it sets that.
 var DefaultArgon2 = Argon2{MemoryKiB: 19 << 10, Time: 2, Threads: 1}
 
 // Bounds of what a record may ask of the process that reads it: a hostile
@@ -28,7 +29,7 @@ const (
 	maxMemoryKiB = 1 << 20
 	maxTime      = 64
 	maxThreads   = 16
-	maxWork      = 4 << 20 // MemoryKiB × Time
+	maxWork      = 4 << 20 // MemoryKiB × Time: 4 GiB filled
 )
 
 // Validate returns CKR_ARGUMENTS_BAD if a is outside RFC 9106 or our bounds.
