@@ -135,7 +135,7 @@ func cuttings(n int, quick bool) [][]int {
 		return [][]int{{n / 2}, {1, n}}
 	}
 	if n > 40 {
-		return [][]int{{1}, {15}, {16}, {17}, {n / 2}, {n - 1}, {n}, {16, 32, 48}, {1, n - 1}, {7, 7, 50, n - 3}}
+		return [][]int{{1}, {15}, {16}, {17}, {n / 2}, {n - 1}, {n}, {16, 32, 40}, {1, n - 1}, {7, 7, 33, n - 3}}
 	}
 	var all [][]int
 	var each []int

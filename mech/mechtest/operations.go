@@ -77,7 +77,10 @@ func checkCipher(t *testing.T, m *mech.Mechanism, k *keyPair, p p11.Params) bool
 		return false
 	}
 	accepted := 0
-	for _, n := range inputLengths {
+	for i, n := range inputLengths {
+		if k.public != k.private && accepted >= 3 && i%4 != 0 {
+			continue // asymmetric encryption is slow; a few will do
+		}
 		plain := input(n)
 		cipher, err := checkRandomized(t, m.SinglePart, encrypt, decrypt, plain)
 		if err != nil {
@@ -198,15 +201,18 @@ func checkSignature(t *testing.T, m *mech.Mechanism, k *keyPair, p p11.Params) b
 	if !accepts(t, sign) {
 		return false
 	}
-	accepted := 0
-	for _, n := range inputLengths {
+	accepted, quick := 0, true
+	for i, n := range inputLengths {
+		if !quick && accepted >= 3 && i%4 != 0 {
+			continue // a few will do
+		}
 		data := input(n)
 		began := time.Now()
 		sig, err := finalOf(t, sign, data)
 		if err != nil {
 			continue
 		}
-		quick := time.Since(began) < quickOp
+		quick = time.Since(began) < quickOp
 		accepted++
 		again, err := finalOf(t, sign, data)
 		if err != nil {
@@ -267,7 +273,11 @@ func checkVerifies(t *testing.T, singlePart bool, verify func() mech.VerifyOp, d
 	if !bytes.Equal(d, data) || !bytes.Equal(s, sig) {
 		t.Fatal("verification wrote to its input")
 	}
-	for _, bad := range tampered(sig) {
+	bads := tampered(sig)
+	if !quick {
+		bads = bads[:4]
+	}
+	for _, bad := range bads {
 		code := p11.Code(verifyWhole(verify, data, bad))
 		want := code == p11.CKR_SIGNATURE_INVALID
 		if len(bad) != len(sig) {
