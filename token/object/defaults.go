@@ -1,0 +1,181 @@
+package object
+
+import (
+	"coffer/p11"
+	"coffer/p11/attr"
+)
+
+// The defaults that the standard leaves to the token (footnote 9 and "default
+// is token-specific"), and the three where a rule depends on the origin.
+//
+//	attribute        public  private  secret   other
+//	CKA_PRIVATE      FALSE   TRUE     TRUE     FALSE
+//	CKA_SENSITIVE      -     TRUE     FALSE, derived from a secret key: as that one
+//	CKA_EXTRACTABLE    -     created FALSE, generated FALSE, unwrapped TRUE,
+//	                         derived by key agreement TRUE, from a secret key: as that one
+//	CKA_WRAP, CKA_UNWRAP, CKA_ENCRYPT, CKA_DECRYPT of a secret key: see separated
+//	other uses       TRUE if some mechanism here can put the key type to the use
+//	CKA_DERIVE       FALSE, which the standard says
+//	CKA_TRUSTED      FALSE
+//	CKA_OBJECT_VALIDATION_FLAGS  0: the module has no validation to claim
+//
+// CKA_SENSITIVE of a private key is TRUE however it is made, so that only a
+// template that says so makes a readable one. (SoftHSM2 says FALSE, but its
+// keys are not extractable by default and so as unreadable.) Of a secret key
+// the standard itself says FALSE.
+//
+// CKA_EXTRACTABLE is FALSE as with SoftHSM2, also for created keys: with it a
+// key of a template that says nothing stays inside. The standard makes it TRUE
+// for unwrapped keys. A key agreed on by ECDH or DH is TRUE because SunPKCS11
+// reads CKA_VALUE of what C_DeriveKey made of its bare template; the standard
+// lets both flags "take on some default value". A key derived from a secret
+// key is no more exposed than that one unless the template asks for it.
+//
+// All uses are TRUE by default, as with SoftHSM2, NSS and openCryptoki, because
+// SunPKCS11 and openCryptoki's tests generate and create keys without any.
+type choice struct {
+	attr  p11.AttributeType
+	value func(c *setting) attr.Value
+}
+
+// setting is what a default may depend on.
+type setting struct {
+	attr   p11.AttributeType
+	kind   kind
+	origin origin
+	given  attr.Values // the caller's template
+	can    p11.Flags   // what mechanisms can do with the key type
+}
+
+var choices = []choice{
+	{p11.CKA_PRIVATE, yes(func(c *setting) bool {
+		return c.kind.class == p11.CKO_PRIVATE_KEY || c.kind.class == p11.CKO_SECRET_KEY
+	})},
+	{p11.CKA_SENSITIVE, yes((*setting).sensitive)},
+	{p11.CKA_EXTRACTABLE, yes((*setting).extractable)},
+	{p11.CKA_ENCRYPT, able(p11.CKF_ENCRYPT)},
+	{p11.CKA_DECRYPT, able(p11.CKF_DECRYPT)},
+	{p11.CKA_SIGN, able(p11.CKF_SIGN)},
+	{p11.CKA_VERIFY, able(p11.CKF_VERIFY)},
+	{p11.CKA_SIGN_RECOVER, able(p11.CKF_SIGN_RECOVER)},
+	{p11.CKA_VERIFY_RECOVER, able(p11.CKF_VERIFY_RECOVER)},
+	{p11.CKA_WRAP, able(p11.CKF_WRAP)},
+	{p11.CKA_UNWRAP, able(p11.CKF_UNWRAP)},
+	{p11.CKA_ENCAPSULATE, able(p11.CKF_ENCAPSULATE)},
+	{p11.CKA_DECAPSULATE, able(p11.CKF_DECAPSULATE)},
+	{p11.CKA_TRUSTED, yes(func(*setting) bool { return false })},
+	{p11.CKA_OBJECT_VALIDATION_FLAGS, func(c *setting) attr.Value { return attr.NewULong(c.attr, 0) }},
+}
+
+func yes(f func(c *setting) bool) func(*setting) attr.Value {
+	return func(c *setting) attr.Value { return attr.NewBool(c.attr, f(c)) }
+}
+
+func able(flag p11.Flags) func(*setting) attr.Value {
+	return yes(func(c *setting) bool { return c.can&flag != 0 && !c.separated() })
+}
+
+func (c *setting) sensitive() bool {
+	if c.kind.class == p11.CKO_PRIVATE_KEY {
+		return true
+	}
+	base := c.secretBase()
+	return base != nil && base.Sensitive()
+}
+
+func (c *setting) extractable() bool {
+	switch c.origin.how {
+	case attr.Unwrap:
+		return true
+	case attr.Derive:
+		base := c.secretBase()
+		return base == nil || base.Extractable()
+	default:
+		return false
+	}
+}
+
+// secretBase returns the secret key that the object is derived from, nil if it
+// is derived from none.
+func (c *setting) secretBase() *Object {
+	for _, b := range c.origin.bases {
+		if b.class == p11.CKO_SECRET_KEY {
+			return b
+		}
+	}
+	return nil
+}
+
+// separated keeps a default from joining two uses of a secret key that undo
+// each other. With CKA_WRAP and CKA_DECRYPT in one key, whoever has a session
+// wraps a sensitive key and decrypts the result; with CKA_UNWRAP and
+// CKA_ENCRYPT, he plants a key that he knows. So a template that asks for
+// wrapping or unwrapping gets no encryption unless it asks for that too, and
+// the other way round. A template that names neither gets both: SunPKCS11's
+// AESWrap and openCryptoki's wrapping tests name none, and what such a
+// template makes is itself not extractable.
+func (c *setting) separated() bool {
+	if c.kind.class != p11.CKO_SECRET_KEY {
+		return false
+	}
+	switch c.attr {
+	case p11.CKA_ENCRYPT, p11.CKA_DECRYPT:
+		return c.given.True(p11.CKA_WRAP) || c.given.True(p11.CKA_UNWRAP)
+	case p11.CKA_WRAP, p11.CKA_UNWRAP:
+		return c.given.True(p11.CKA_ENCRYPT) || c.given.True(p11.CKA_DECRYPT)
+	default:
+		return false
+	}
+}
+
+// withDefaults adds the token's choices to checked, the template with the
+// table's defaults, where given, the caller's template, says nothing; and the
+// attributes that tell the origin of a key, which no template can have.
+func (f *Factory) withDefaults(k kind, o origin, given, checked attr.Values) attr.Values {
+	c := setting{kind: k, origin: o, given: given}
+	if k.row != nil {
+		c.can = f.can()[k.row.Type]
+	}
+	out := checked
+	for _, ch := range choices {
+		if k.table.Find(ch.attr) != nil && !given.Has(ch.attr) {
+			c.attr = ch.attr
+			out = out.With(ch.value(&c))
+		}
+	}
+	return withOrigin(k, o, out)
+}
+
+// withOrigin tells how a key came into being (PKCS #11 v3.2, C_CreateObject,
+// C_GenerateKey, C_UnwrapKey, and for derived keys the rule that all
+// derivation mechanisms of this module share, as in "Elliptic curve
+// Diffie-Hellman key derivation").
+func withOrigin(k kind, o origin, values attr.Values) attr.Values {
+	if k.row == nil {
+		return values
+	}
+	generated := o.how == attr.Generate
+	always, never := generated, generated
+	if o.how == attr.Derive {
+		always, never = true, true
+		for _, b := range o.bases {
+			always = always && b.values.True(p11.CKA_ALWAYS_SENSITIVE)
+			never = never && b.values.True(p11.CKA_NEVER_EXTRACTABLE)
+		}
+	}
+	mechanism := p11.Unavailable
+	if generated {
+		mechanism = uint64(o.mechanism)
+	}
+	values = values.With(
+		attr.NewBool(p11.CKA_LOCAL, generated),
+		attr.NewULong(p11.CKA_KEY_GEN_MECHANISM, mechanism),
+	)
+	if k.table.Find(p11.CKA_ALWAYS_SENSITIVE) == nil {
+		return values
+	}
+	return values.With(
+		attr.NewBool(p11.CKA_ALWAYS_SENSITIVE, always && values.True(p11.CKA_SENSITIVE)),
+		attr.NewBool(p11.CKA_NEVER_EXTRACTABLE, never && !values.True(p11.CKA_EXTRACTABLE)),
+	)
+}
