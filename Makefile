@@ -1,0 +1,89 @@
+# coffer: a software HSM. `make demo` and `make test` set up what they need.
+
+SHELL := /bin/bash
+GO ?= go
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD := build
+LIB := $(BUILD)/libcoffer.so
+CMD := $(BUILD)/coffer
+VERSION := 0.1.0
+
+# Asynchronous preemption sends SIGURG to threads; a library must not do that
+# to its host.
+LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1
+
+.PHONY: all demo build test check gen race fuzz bench install clean tools FORCE
+
+all: build
+
+build: $(LIB) $(CMD)
+
+# Go knows better than make what is up to date.
+$(LIB): FORCE | tools-build
+	$(GO) build -buildmode=c-shared -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cshim
+	@rm -f $(BUILD)/libcoffer.h
+
+$(CMD): FORCE | tools-build
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $@ ./cmd/coffer
+
+FORCE:
+
+.PHONY: tools-build
+tools-build:
+	@tests/setup.sh build
+
+# The main job, for real: pkcs11-tool and OpenSSL with keys in a token that
+# lies encrypted on disk.
+demo:
+	@tests/setup.sh build demo
+	@$(MAKE) --no-print-directory build
+	@tests/demo.sh
+
+test:
+	@tests/setup.sh build demo test
+	@$(MAKE) --no-print-directory build
+	COFFER_LIB=$(CURDIR)/$(LIB) COFFER_CMD=$(CURDIR)/$(CMD) $(GO) test -timeout 15m ./...
+	@$(MAKE) --no-print-directory check
+
+# What can be read off the tree. staticcheck and govulncheck are tools of
+# go.mod; govulncheck needs its database, which not every network reaches.
+check: gen-check
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@tests/govulncheck.sh
+	$(GO) test -count=1 -run 'TestImports|TestTree' ./tests
+
+gen:
+	$(GO) generate ./...
+
+# Generated files are up to date: generating them again changes nothing.
+.PHONY: gen-check
+gen-check:
+	@tests/generated.sh
+
+race:
+	@tests/setup.sh build
+	$(GO) test -race -timeout 30m ./p11/... ./mech/... ./store/... ./token/... ./cmd/...
+
+# FUZZTIME is spent on each target.
+FUZZTIME ?= 20s
+fuzz:
+	@tests/fuzz.sh $(FUZZTIME)
+
+bench: build
+	@tests/setup.sh build bench
+	bench/run.sh
+
+install: build
+	install -D -m 755 $(LIB) $(DESTDIR)$(PREFIX)/lib/pkcs11/libcoffer.so
+	install -D -m 755 $(CMD) $(DESTDIR)$(PREFIX)/bin/coffer
+	install -D -m 644 cshim/pkcs11.h $(DESTDIR)$(PREFIX)/include/coffer/pkcs11.h
+	install -d $(DESTDIR)$(PREFIX)/share/p11-kit/modules $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|g' packaging/coffer.module > $(DESTDIR)$(PREFIX)/share/p11-kit/modules/coffer.module
+	sed 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g' packaging/coffer.pc > $(DESTDIR)$(PREFIX)/lib/pkgconfig/coffer.pc
+	chmod 644 $(DESTDIR)$(PREFIX)/share/p11-kit/modules/coffer.module $(DESTDIR)$(PREFIX)/lib/pkgconfig/coffer.pc
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Installs, with apt-get, what the targets named as arguments need and this
+# machine lacks. Does nothing, quickly, when all is there.
+set -euo pipefail
+
+missing=()
+need() { # need COMMAND-OR-FILE PACKAGE
+  case $1 in
+    /*) compgen -G "$1" >/dev/null || missing+=("$2") ;;
+    *) command -v "$1" >/dev/null || missing+=("$2") ;;
+  esac
+}
+
+for target in "$@"; do
+  case $target in
+    build)
+      need gcc gcc
+      need /usr/include/stdio.h libc6-dev
+      ;;
+    demo)
+      need openssl openssl
+      need pkcs11-tool opensc
+      need '/usr/lib/*/engines-3/pkcs11.so' libengine-pkcs11-openssl
+      ;;
+    test)
+      need javac default-jdk-headless
+      need git git
+      ;;
+    bench)
+      need /usr/lib/softhsm/libsofthsm2.so softhsm2
+      ;;
+    *)
+      echo "setup.sh: unknown target $target" >&2
+      exit 2
+      ;;
+  esac
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "installing ${missing[*]}" >&2
+  sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  export DEBIAN_FRONTEND=noninteractive
+  $sudo apt-get update -qq
+  $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+if ! command -v go >/dev/null; then
+  echo "coffer is built with Go 1.26 or newer (any Go from 1.21 on fetches it by itself): https://go.dev/dl" >&2
+  exit 1
+fi

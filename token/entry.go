@@ -1,0 +1,214 @@
+package token
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"coffer/p11"
+	"coffer/store"
+	"coffer/token/object"
+)
+
+// An entry is what an object handle leads to. Of a token object it holds the
+// last snapshot that was read or written, if any; of a session object, the
+// object itself.
+type entry struct {
+	handle  p11.ObjectHandle
+	token   *token
+	id      object.ID
+	private bool
+	owner   *session // the session that created a session object; nil for a token object
+	builtin bool     // made by the module itself, in no store
+
+	snap atomic.Pointer[snapshot]
+}
+
+// A snapshot is an object at a revision of the store. It is immutable.
+type snapshot struct {
+	*object.Object
+	rev        store.Rev // of the record; 0 for a session object
+	generation uint64
+	// verified says that the master key has vouched for the record. A public
+	// object can be read before login, unverified; it is read again after.
+	verified bool
+}
+
+// entries is the part of a token that knows its handles in this application.
+type entries struct {
+	mu       sync.Mutex
+	byHandle map[p11.ObjectHandle]*entry
+	byID     map[object.ID]*entry // token objects only
+	kept     int                  // entries with a snapshot, roughly
+	builtins []*entry
+}
+
+// maxSnapshots bounds how many opened objects of a token are kept: a client
+// that lists a million keys must not leave them all decrypted in memory.
+const maxSnapshots = 1 << 16
+
+// entryFor returns the entry of a token object, making one if this
+// application has not seen it yet.
+func (m *Module) entryFor(t *token, id object.ID, private bool) *entry {
+	t.entries.mu.Lock()
+	defer t.entries.mu.Unlock()
+	if e := t.entries.byID[id]; e != nil {
+		return e
+	}
+	e := m.objects.add(func(h uint64) *entry {
+		return &entry{handle: p11.ObjectHandle(h), token: t, id: id, private: private}
+	})
+	t.entries.put(e)
+	return e
+}
+
+// addSessionObject makes the entry of a new session object.
+func (m *Module) addSessionObject(s *session, obj *object.Object) *entry {
+	t := s.token
+	t.entries.mu.Lock()
+	defer t.entries.mu.Unlock()
+	e := m.objects.add(func(h uint64) *entry {
+		e := &entry{handle: p11.ObjectHandle(h), token: t, id: obj.ID(), private: obj.Private(), owner: s}
+		e.snap.Store(&snapshot{Object: obj, verified: true})
+		return e
+	})
+	t.entries.put(e)
+	return e
+}
+
+func (es *entries) put(e *entry) {
+	if es.byHandle == nil {
+		es.byHandle = map[p11.ObjectHandle]*entry{}
+		es.byID = map[object.ID]*entry{}
+	}
+	es.byHandle[e.handle] = e
+	if e.owner == nil {
+		es.byID[e.id] = e
+	}
+}
+
+// keep stores a snapshot that was read, and forgets others if there are too
+// many.
+func (e *entry) keep(s *snapshot) {
+	if e.snap.Swap(s) != nil || e.owner != nil {
+		return
+	}
+	es := &e.token.entries
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	if es.kept++; es.kept <= maxSnapshots {
+		return
+	}
+	es.kept = 0
+	for _, o := range es.byHandle {
+		if o.owner == nil && o != e && !o.builtin {
+			o.snap.Store(nil)
+		}
+	}
+}
+
+// profiles are those that every token conforms to (PKCS #11 Profiles v3.2):
+// the Baseline Provider's, and HKDF TLS.
+var profiles = []p11.ProfileID{p11.CKP_BASELINE_PROVIDER, p11.CKP_HKDF_TLS_TOKEN}
+
+// builtins returns the objects that the module itself puts on a token.
+func (m *Module) builtins(t *token) []*entry {
+	t.entries.mu.Lock()
+	defer t.entries.mu.Unlock()
+	if t.entries.builtins == nil {
+		for _, p := range profiles {
+			obj := object.NewProfile(p)
+			e := m.objects.add(func(h uint64) *entry {
+				e := &entry{handle: p11.ObjectHandle(h), token: t, id: obj.ID(), builtin: true}
+				e.snap.Store(&snapshot{Object: obj, verified: true})
+				return e
+			})
+			t.entries.builtins = append(t.entries.builtins, e)
+		}
+	}
+	return slices.Clone(t.entries.builtins)
+}
+
+// dropEntries forgets the handles of a token's objects that drop picks.
+func (m *Module) dropEntries(t *token, drop func(*entry) bool) {
+	t.entries.mu.Lock()
+	defer t.entries.mu.Unlock()
+	for h, e := range t.entries.byHandle {
+		if drop(e) {
+			m.objects.remove(uint64(h))
+			delete(t.entries.byHandle, h)
+			if e.owner == nil {
+				delete(t.entries.byID, e.id)
+			}
+			e.snap.Store(nil)
+		}
+	}
+}
+
+// forgetUnverified makes public objects that were read before login be read
+// again, now that the master key can vouch for them.
+func (m *Module) forgetUnverified(t *token) {
+	t.entries.mu.Lock()
+	defer t.entries.mu.Unlock()
+	for _, e := range t.entries.byHandle {
+		if s := e.snap.Load(); s != nil && !s.verified {
+			e.snap.Store(nil)
+		}
+	}
+}
+
+// sessionObjects returns the session objects of a token that who may see.
+func (t *token) sessionObjects(who loginState) []*entry {
+	t.entries.mu.Lock()
+	defer t.entries.mu.Unlock()
+	var out []*entry
+	for _, e := range t.entries.byHandle {
+		if e.owner != nil && (!e.private || who == loggedInUser) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// object returns what a handle leads to, as session s may see it: objects of
+// its own token, and private ones only with the user logged in. Everything
+// else is as if absent.
+func (m *Module) object(s *session, h p11.ObjectHandle) (*snapshot, *entry, error) {
+	e := m.objects.get(uint64(h))
+	if e == nil || e.token != s.token {
+		return nil, nil, p11.CKR_OBJECT_HANDLE_INVALID
+	}
+	if e.private {
+		if _, who := s.token.login(); who != loggedInUser {
+			return nil, nil, p11.CKR_OBJECT_HANDLE_INVALID
+		}
+	}
+	if snap := e.snap.Load(); snap != nil {
+		return snap, e, nil
+	}
+	if e.owner != nil { // destroyed meanwhile
+		return nil, nil, p11.CKR_OBJECT_HANDLE_INVALID
+	}
+	snap, err := m.read(e)
+	return snap, e, err
+}
+
+// key returns a key object, for functions that take one.
+func (m *Module) key(s *session, h p11.ObjectHandle) (*snapshot, error) {
+	snap, _, err := m.keyEntry(s, h, p11.CKR_KEY_HANDLE_INVALID)
+	return snap, err
+}
+
+func (m *Module) keyEntry(s *session, h p11.ObjectHandle, invalid p11.RV) (*snapshot, *entry, error) {
+	snap, e, err := m.object(s, h)
+	if err != nil {
+		if p11.Code(err) == p11.CKR_OBJECT_HANDLE_INVALID {
+			return nil, nil, invalid
+		}
+		return nil, nil, err
+	}
+	if !snap.IsKey() {
+		return nil, nil, p11.Errorf(invalid, "the object is not a key")
+	}
+	return snap, e, nil
+}

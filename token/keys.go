@@ -1,0 +1,237 @@
+package token
+
+import (
+	"coffer/mech"
+	"coffer/p11"
+	"coffer/p11/attr"
+	"coffer/token/object"
+)
+
+// row returns the row of a mechanism that has what a function needs.
+func (m *Module) row(mm *p11.Mechanism, verb string, has func(*mech.Mechanism) bool) (*mech.Mechanism, error) {
+	if mm == nil {
+		return nil, p11.Errorf(p11.CKR_ARGUMENTS_BAD, "the mechanism is NULL")
+	}
+	row, err := m.reg.Lookup(mm.Type)
+	if err != nil {
+		return nil, err
+	}
+	if !has(row) {
+		return nil, p11.Errorf(p11.CKR_MECHANISM_INVALID, "%v cannot %s", mm.Type, verb)
+	}
+	return row, nil
+}
+
+// GenerateKey makes a secret key (PKCS #11 v3.2, 5.18.1).
+func (m *Module) GenerateKey(h p11.SessionHandle, mm *p11.Mechanism, template attr.Values) (p11.ObjectHandle, error) {
+	s, err := m.session(h)
+	if err != nil {
+		return 0, err
+	}
+	row, err := m.row(mm, "generate a key", func(r *mech.Mechanism) bool { return r.Generate != nil })
+	if err != nil {
+		return 0, err
+	}
+	draft, err := m.factory.Generate(row, template, s.actor())
+	if err != nil {
+		return 0, err
+	}
+	if err := s.mayWrite(draft); err != nil {
+		return 0, err
+	}
+	value, err := row.Generate(mm.Params, draft.Want())
+	if err != nil {
+		return 0, err
+	}
+	obj, err := draft.Finish(value)
+	if err != nil {
+		return 0, err
+	}
+	return one(m.create(s, obj))
+}
+
+// GenerateKeyPair makes a key pair: both halves or none (PKCS #11 v3.2,
+// 5.18.2).
+func (m *Module) GenerateKeyPair(h p11.SessionHandle, mm *p11.Mechanism, public, private attr.Values) (pub, priv p11.ObjectHandle, err error) {
+	s, err := m.session(h)
+	if err != nil {
+		return 0, 0, err
+	}
+	row, err := m.row(mm, "generate a key pair", func(r *mech.Mechanism) bool { return r.GeneratePair != nil })
+	if err != nil {
+		return 0, 0, err
+	}
+	pubDraft, privDraft, err := m.factory.GeneratePair(row, public, private, s.actor())
+	if err != nil {
+		return 0, 0, err
+	}
+	// An RSA pair takes its time: find out before whether it may be stored.
+	for _, d := range []*object.Draft{pubDraft, privDraft} {
+		if err := s.mayWrite(d); err != nil {
+			return 0, 0, err
+		}
+	}
+	pubValues, privValues, err := row.GeneratePair(mm.Params, pubDraft.Want(), privDraft.Want())
+	if err != nil {
+		return 0, 0, err
+	}
+	a, err := pubDraft.Finish(pubValues)
+	if err != nil {
+		return 0, 0, err
+	}
+	b, err := privDraft.Finish(privValues)
+	if err != nil {
+		return 0, 0, err
+	}
+	handles, err := m.create(s, a, b)
+	if err != nil {
+		return 0, 0, err
+	}
+	return handles[0], handles[1], nil
+}
+
+// WrapKey encrypts a key under another (PKCS #11 v3.2, 5.18.3). What leaves
+// the token here has to be extractable, and whatever the key's owner laid
+// down about the wrapping key has to hold.
+func (m *Module) WrapKey(h p11.SessionHandle, mm *p11.Mechanism, wrapping, key p11.ObjectHandle, out *p11.Out) error {
+	s, err := m.session(h)
+	if err != nil {
+		return err
+	}
+	row, err := m.row(mm, "wrap", func(r *mech.Mechanism) bool { return r.Wrap != nil })
+	if err != nil {
+		return err
+	}
+	w, err := m.useNow(s, wrapping, use{row, p11.CKA_WRAP, p11.CKO_PUBLIC_KEY, wrappingCodes})
+	if err != nil {
+		return err
+	}
+	target, err := m.key(s, key)
+	if err != nil {
+		return err
+	}
+	if err := mayWrap(row, w.Object, target.Object); err != nil {
+		return err
+	}
+	encoded, err := target.Encoded()
+	if err != nil {
+		return err
+	}
+	defer clear(encoded)
+	n, err := row.WrapSize(w, mm.Params, len(encoded))
+	if err != nil {
+		return err
+	}
+	out.N = n
+	if out.Buf == nil {
+		return nil
+	}
+	if len(out.Buf) < n {
+		return p11.CKR_BUFFER_TOO_SMALL
+	}
+	wrapped, err := row.Wrap(w, mm.Params, encoded)
+	if err != nil {
+		return err
+	}
+	out.N = copy(out.Buf, wrapped)
+	return nil
+}
+
+func mayWrap(row *mech.Mechanism, w, target *object.Object) error {
+	switch target.Class() {
+	case p11.CKO_PUBLIC_KEY:
+		return p11.Errorf(p11.CKR_KEY_NOT_WRAPPABLE, "a public key is not wrapped; read its attributes")
+	case p11.CKO_PRIVATE_KEY:
+		if !row.WrapsPrivate {
+			return p11.Errorf(p11.CKR_KEY_NOT_WRAPPABLE, "%v does not wrap private keys", row.Type)
+		}
+	}
+	return w.CheckWrap(target)
+}
+
+// UnwrapKey decrypts a wrapped key and makes it an object (PKCS #11 v3.2,
+// 5.18.4).
+func (m *Module) UnwrapKey(h p11.SessionHandle, mm *p11.Mechanism, unwrapping p11.ObjectHandle, wrapped []byte, template attr.Values) (p11.ObjectHandle, error) {
+	s, err := m.session(h)
+	if err != nil {
+		return 0, err
+	}
+	row, err := m.row(mm, "unwrap", func(r *mech.Mechanism) bool { return r.Unwrap != nil })
+	if err != nil {
+		return 0, err
+	}
+	u, err := m.useNow(s, unwrapping, use{row, p11.CKA_UNWRAP, p11.CKO_PRIVATE_KEY, unwrappingCodes})
+	if err != nil {
+		return 0, err
+	}
+	draft, err := m.factory.Unwrap(u.Object, template, s.actor())
+	if err != nil {
+		return 0, err
+	}
+	if err := s.mayWrite(draft); err != nil {
+		return 0, err
+	}
+	if draft.Class() == p11.CKO_PRIVATE_KEY && !row.WrapsPrivate {
+		return 0, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "%v does not unwrap private keys", row.Type)
+	}
+	encoded, err := row.Unwrap(u, mm.Params, wrapped)
+	if err != nil {
+		return 0, err
+	}
+	defer clear(encoded)
+	obj, err := draft.FinishEncoded(encoded)
+	if err != nil {
+		return 0, err
+	}
+	return one(m.create(s, obj))
+}
+
+// DeriveKey makes a key of another (PKCS #11 v3.2, 5.18.5).
+func (m *Module) DeriveKey(h p11.SessionHandle, mm *p11.Mechanism, base p11.ObjectHandle, template attr.Values) (p11.ObjectHandle, error) {
+	s, err := m.session(h)
+	if err != nil {
+		return 0, err
+	}
+	row, err := m.row(mm, "derive", func(r *mech.Mechanism) bool { return r.Derive != nil })
+	if err != nil {
+		return 0, err
+	}
+	derives := use{row: row, usage: p11.CKA_DERIVE, class: p11.CKO_PRIVATE_KEY}
+	k, err := m.useNow(s, base, derives)
+	if err != nil {
+		return 0, err
+	}
+	d := mech.Derivation{Base: k, Params: mm.Params}
+	var others []*object.Object
+	if p, ok := mm.Params.(p11.KeyHandles); ok {
+		for _, h := range p.KeyHandles() {
+			// A further key is as secret as the first: it has to permit derivation too.
+			other, err := m.key(s, h)
+			if err != nil {
+				return 0, err
+			}
+			if !other.Permits(p11.CKA_DERIVE) || other.AlwaysAuthenticate() || !other.AllowsMechanism(row.Type) {
+				return 0, p11.Errorf(p11.CKR_KEY_FUNCTION_NOT_PERMITTED, "a key that the parameter names does not permit %v", row.Type)
+			}
+			d.Others = append(d.Others, other)
+			others = append(others, other.Object)
+		}
+	}
+	draft, err := m.factory.Derive(k.Object, others, template, s.actor())
+	if err != nil {
+		return 0, err
+	}
+	if err := s.mayWrite(draft); err != nil {
+		return 0, err
+	}
+	d.Want, d.Length = draft.Want(), draft.Length()
+	derived, err := row.Derive(d)
+	if err != nil {
+		return 0, err
+	}
+	obj, err := draft.FinishDerived(derived)
+	if err != nil {
+		return 0, err
+	}
+	return one(m.create(s, obj))
+}

@@ -1,0 +1,72 @@
+package token
+
+import (
+	"slices"
+
+	"coffer/mech"
+	"coffer/p11"
+)
+
+// A use is what a function is about to do with a key.
+type use struct {
+	row   *mech.Mechanism
+	usage p11.AttributeType // the attribute of the key that permits it
+	class p11.ObjectClass   // the half of a pair that does it
+	codes useCodes          // zero: those of keys in general
+}
+
+// useCodes are the codes for what can be wrong with a key. Wrapping has codes
+// of its own.
+type useCodes struct{ handle, kind, size p11.RV }
+
+var (
+	keyCodes        = useCodes{p11.CKR_KEY_HANDLE_INVALID, p11.CKR_KEY_TYPE_INCONSISTENT, p11.CKR_KEY_SIZE_RANGE}
+	wrappingCodes   = useCodes{p11.CKR_WRAPPING_KEY_HANDLE_INVALID, p11.CKR_WRAPPING_KEY_TYPE_INCONSISTENT, p11.CKR_WRAPPING_KEY_SIZE_RANGE}
+	unwrappingCodes = useCodes{p11.CKR_UNWRAPPING_KEY_HANDLE_INVALID, p11.CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, p11.CKR_UNWRAPPING_KEY_SIZE_RANGE}
+)
+
+// useKey returns the key of a handle if this use of it is permitted. It is the
+// only way from a handle to a mechanism. What is asked, in this order: the key
+// is there and visible; its type and class suit the mechanism; its attribute
+// for the purpose is true; CKA_ALLOWED_MECHANISMS has the mechanism; its size
+// is in the mechanism's range.
+func (m *Module) useKey(s *session, h p11.ObjectHandle, u use) (*snapshot, *entry, error) {
+	codes := u.codes
+	if codes == (useCodes{}) {
+		codes = keyCodes
+	}
+	k, e, err := m.keyEntry(s, h, codes.handle)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.Contains(u.row.Keys, k.Type()) {
+		return nil, nil, p11.Errorf(codes.kind, "%v does not work with a key of type %v", u.row.Type, k.Type())
+	}
+	if c := k.Class(); c != p11.CKO_SECRET_KEY && c != u.class {
+		return nil, nil, p11.Errorf(codes.kind, "%v needs the other half of the pair, not a %v", u.row.Type, c)
+	}
+	if !k.Permits(u.usage) {
+		return nil, nil, p11.Errorf(p11.CKR_KEY_FUNCTION_NOT_PERMITTED, "%v of the key is not true", u.usage)
+	}
+	if !k.AllowsMechanism(u.row.Type) {
+		return nil, nil, p11.Errorf(p11.CKR_MECHANISM_INVALID, "CKA_ALLOWED_MECHANISMS of the key lacks %v", u.row.Type)
+	}
+	if !u.row.Size.Contains(k.Bits()) {
+		return nil, nil, p11.Errorf(codes.size, "%v does not work with a key of %d bits", u.row.Type, k.Bits())
+	}
+	return k, e, nil
+}
+
+// useNow is useKey for functions without an Init: there is no moment for
+// C_Login with CKU_CONTEXT_SPECIFIC, so a key that asks for it every time
+// cannot be used by them.
+func (m *Module) useNow(s *session, h p11.ObjectHandle, u use) (*snapshot, error) {
+	k, _, err := m.useKey(s, h, u)
+	if err != nil {
+		return nil, err
+	}
+	if k.AlwaysAuthenticate() {
+		return nil, p11.Errorf(p11.CKR_USER_NOT_LOGGED_IN, "the key has CKA_ALWAYS_AUTHENTICATE, and this function leaves no moment to authenticate")
+	}
+	return k, nil
+}
