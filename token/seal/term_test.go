@@ -37,8 +37,12 @@ func TestTermsDependOnAllTheyAreGiven(t *testing.T) {
 		}
 		seen[term] = name
 	}
-	if private(t, a, 3, []byte("value")) != private(t, a, 3, []byte("value")) || PublicTerm(token1, 3, nil) != PublicTerm(token1, 3, []byte{}) {
-		t.Error("a term changes")
+	first := private(t, a, 3, []byte("value"))
+	if again := private(t, a, 3, []byte("value")); again != first {
+		t.Errorf("a private term changes: got %x, want %x", again, first)
+	}
+	if got, want := PublicTerm(token1, 3, []byte{}), PublicTerm(token1, 3, nil); got != want {
+		t.Errorf("a public term changes: got %x, want %x", got, want)
 	}
 }
 
