@@ -21,6 +21,9 @@ func (m *Module) read(e *entry) (*snapshot, error) {
 		return nil, p11.CKR_OBJECT_HANDLE_INVALID
 	}
 	snap, err := m.open(e.token, e.id, kv)
+	if err == nil && snap.Private() != e.private {
+		err = p11.Errorf(p11.CKR_DEVICE_ERROR, "object %v was put in place of another", e.id)
+	}
 	if err != nil {
 		m.log.Error("an object cannot be read", "slot", e.token.slot, "object", e.id.String(), "error", err)
 		return nil, err
