@@ -21,11 +21,13 @@ import (
 type ghash struct {
 	oracle cipher.AEAD
 	mask   [aes.BlockSize]byte
-	h      [ghashPowers]element // H to the power of 2^i
-	hy     element              // H·Y
-	tag    [aes.BlockSize]byte  // scratch
-	held   [ghashChunk]byte     // input not yet taken
-	n      int                  // bytes in held
+	h      [ghashPowers]element // H to the power of 2^i, for the first powers of i
+	powers int
+	hy     element             // H·Y
+	begun  bool                // there was a chunk: Y is not zero
+	tag    [aes.BlockSize]byte // scratch
+	held   [ghashChunk]byte    // input not yet taken
+	n      int                 // bytes in held
 }
 
 const (
@@ -47,12 +49,17 @@ func newGHASH(block cipher.Block) *ghash {
 	block.Encrypt(g.mask[:], first[:])
 	var h [aes.BlockSize]byte
 	block.Encrypt(h[:], h[:])
-	g.h[0] = newElement(&h)
+	g.h[0], g.powers = newElement(&h), 1
 	clear(h[:])
-	for i := 1; i < len(g.h); i++ {
-		g.h[i] = g.h[i-1].times(g.h[i-1])
-	}
 	return g
+}
+
+// power returns H to the power of 2^i.
+func (g *ghash) power(i int) element {
+	for ; g.powers <= i; g.powers++ {
+		g.h[g.powers] = g.h[g.powers-1].times(g.h[g.powers-1])
+	}
+	return g.h[i]
 }
 
 func (g *ghash) write(p []byte) {
@@ -82,12 +89,12 @@ func (g *ghash) chunk(p []byte) {
 	// The block of lengths: the bits of the additional data, and none.
 	lengths := element{hi: uint64(len(p)) * 8}
 	hya := newElement(&g.tag).plus(lengths.times(g.h[0]))
-	for i, n := 0, len(p)/aes.BlockSize; n > 0; i, n = i+1, n>>1 {
+	for i, n := 0, len(p)/aes.BlockSize; n > 0 && g.begun; i, n = i+1, n>>1 {
 		if n&1 == 1 {
-			g.hy = g.hy.times(g.h[i])
+			g.hy = g.hy.times(g.power(i))
 		}
 	}
-	g.hy = g.hy.plus(hya)
+	g.hy, g.begun = g.hy.plus(hya), true
 }
 
 // pad fills up the last block with zeros.
@@ -111,7 +118,7 @@ func (g *ghash) sum(a, c uint64) [aes.BlockSize]byte {
 }
 
 func (g *ghash) reset() {
-	g.hy = element{}
+	g.hy, g.begun = element{}, false
 	g.n = 0
 }
 
