@@ -5,8 +5,13 @@ func All() []Family {
 	return []Family{
 		aesFamily,
 		digestFamily,
+		ecFamily,
+		ecdhFamily,
+		edwardsFamily,
 		genericFamily,
 		hkdfFamily,
 		hmacFamily,
+		montgomeryFamily,
+		rsaFamily,
 	}
 }

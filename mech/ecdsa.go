@@ -1,0 +1,150 @@
+package mech
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rand"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"coffer/p11"
+)
+
+// ecdsaMechanisms returns CKM_ECDSA, over a digest that the caller made, and
+// CKM_ECDSA_SHA1 and its like, which hash (PKCS #11 v3.2, sections 6.3.12 and
+// 6.3.13).
+func ecdsaMechanisms() []Mechanism {
+	row := Mechanism{
+		Type:       p11.CKM_ECDSA,
+		Keys:       []p11.KeyType{p11.CKK_EC},
+		Size:       ecSizes,
+		Extra:      ecFlags,
+		SinglePart: true,
+		Sign:       signECDSA,
+		Verify:     verifyECDSA,
+	}
+	ms := []Mechanism{row}
+	for _, with := range []struct{ mechanism, digest p11.MechanismType }{
+		{p11.CKM_ECDSA_SHA1, p11.CKM_SHA_1},
+		{p11.CKM_ECDSA_SHA224, p11.CKM_SHA224},
+		{p11.CKM_ECDSA_SHA256, p11.CKM_SHA256},
+		{p11.CKM_ECDSA_SHA384, p11.CKM_SHA384},
+		{p11.CKM_ECDSA_SHA512, p11.CKM_SHA512},
+		{p11.CKM_ECDSA_SHA3_224, p11.CKM_SHA3_224},
+		{p11.CKM_ECDSA_SHA3_256, p11.CKM_SHA3_256},
+		{p11.CKM_ECDSA_SHA3_384, p11.CKM_SHA3_384},
+		{p11.CKM_ECDSA_SHA3_512, p11.CKM_SHA3_512},
+	} {
+		h, _ := hashByDigest(with.digest)
+		row.Type = with.mechanism
+		row.SinglePart = false
+		row.Sign = hashThen(h, signECDSA)
+		row.Verify = hashThenVerify(h, verifyECDSA)
+		ms = append(ms, row)
+	}
+	return ms
+}
+
+func signECDSA(k Key, _ p11.Params) (Op, error) {
+	key, err := materialOf[*ecPrivateKey](k)
+	if err != nil {
+		return nil, err
+	}
+	return &ecdsaOp{key: key.PrivateKey, half: key.curve.size()}, nil
+}
+
+// ecdsaOp signs a digest of any length, of which ECDSA uses the leading bits.
+type ecdsaOp struct {
+	wholeOp
+	key  *ecdsa.PrivateKey
+	half int // bytes of r and of s
+}
+
+func (o *ecdsaOp) FinalSize(int) Size { return Size{Max: 2 * o.half, Exact: true} }
+
+func (o *ecdsaOp) Final(dst, digest []byte) (int, error) {
+	if len(digest) == 0 {
+		return 0, p11.Errorf(p11.CKR_DATA_LEN_RANGE, "there is no digest to sign")
+	}
+	der, err := ecdsa.SignASN1(rand.Reader, o.key, digest)
+	if err != nil {
+		return 0, err
+	}
+	s := cryptobyte.String(der)
+	var seq, r, t cryptobyte.String
+	if !s.ReadASN1(&seq, asn1.SEQUENCE) || !seq.ReadASN1(&r, asn1.INTEGER) || !seq.ReadASN1(&t, asn1.INTEGER) {
+		panic("mech: crypto/ecdsa made a signature that is not DER")
+	}
+	putInteger(dst[:o.half], r)
+	putInteger(dst[o.half:2*o.half], t)
+	return 2 * o.half, nil
+}
+
+// putInteger fills dst with the big-endian integer b, which may carry the zero
+// byte that DER puts before a leading one bit.
+func putInteger(dst, b []byte) {
+	if len(b) > len(dst) {
+		b = b[len(b)-len(dst):]
+	}
+	n := len(dst) - len(b)
+	clear(dst[:n])
+	copy(dst[n:], b)
+}
+
+func verifyECDSA(k Key, _ p11.Params) (VerifyOp, error) {
+	key, err := materialOf[*ecdsa.PublicKey](k)
+	if err != nil {
+		return nil, err
+	}
+	curve := ecCurveFor(key.Curve)
+	return wholeVerifyOp(func(digest, sig []byte) error {
+		// A signature may be shorter than 2*nLen (section 6.3.1): SunPKCS11 of
+		// Java 17 takes equally many leading zeros off r and s.
+		if len(sig) == 0 || len(sig)%2 != 0 || len(sig) > 2*curve.size() {
+			return p11.Errorf(p11.CKR_SIGNATURE_LEN_RANGE, "an ECDSA signature of this key has up to %d bytes, evenly, not %d", 2*curve.size(), len(sig))
+		}
+		if len(digest) == 0 {
+			return p11.Errorf(p11.CKR_DATA_LEN_RANGE, "there is no digest to verify")
+		}
+		var buf [maxECDSADER]byte
+		if !ecdsa.VerifyASN1(key, digest, appendECDSADER(buf[:0], sig)) {
+			return p11.CKR_SIGNATURE_INVALID
+		}
+		return nil
+	}), nil
+}
+
+// maxECDSADER is the length of the longest DER signature: two INTEGERs of 66
+// bytes for P-521 with their headers and that of the SEQUENCE.
+const maxECDSADER = 3 + 2*(3+66)
+
+// appendECDSADER appends the Ecdsa-Sig-Value of r || s.
+func appendECDSADER(dst, sig []byte) []byte {
+	r, s := trimInteger(sig[:len(sig)/2]), trimInteger(sig[len(sig)/2:])
+	n := 2 + derIntegerLen(r) + 2 + derIntegerLen(s)
+	dst = append(dst, 0x30)
+	if n >= 0x80 {
+		dst = append(dst, 0x81)
+	}
+	dst = append(dst, byte(n))
+	for _, v := range [][]byte{r, s} {
+		dst = append(dst, 0x02, byte(derIntegerLen(v)))
+		if derIntegerLen(v) > len(v) {
+			dst = append(dst, 0)
+		}
+		dst = append(dst, v...)
+	}
+	return dst
+}
+
+func trimInteger(b []byte) []byte { return bytes.TrimLeft(b, "\x00") }
+
+// derIntegerLen is the length of the contents of the INTEGER of b, which has
+// no leading zeros: zero and a leading one bit take a zero byte before them.
+func derIntegerLen(b []byte) int {
+	if len(b) == 0 || b[0] >= 0x80 {
+		return len(b) + 1
+	}
+	return len(b)
+}

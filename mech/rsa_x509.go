@@ -1,0 +1,86 @@
+package mech
+
+import (
+	"crypto/rsa"
+	"crypto/subtle"
+	"errors"
+
+	"coffer/p11"
+)
+
+// rsaX509Mechanisms has CKM_RSA_X_509 (PKCS #11 v3.2, section 6.1.12), RSA
+// without padding but zeros on the left.
+//
+// It neither wraps nor unwraps: an unwrapped key would be as many of the last
+// bytes as the template says, and a modification of what lies before them
+// would go unseen.
+var rsaX509Mechanisms = []Mechanism{{
+	Type:       p11.CKM_RSA_X_509,
+	Keys:       rsaKeys,
+	Size:       rsaSizes,
+	SinglePart: true,
+	Encrypt:    encryptRSAX509,
+	Decrypt:    decryptRSAX509,
+	Sign:       signRSAX509,
+	Verify:     verifyRSAX509,
+}}
+
+func encryptRSAX509(k Key, _ p11.Params) (Op, error) {
+	key, err := materialOf[*rsa.PublicKey](k)
+	if err != nil {
+		return nil, err
+	}
+	return rsaEncryptOp(key, key.Size(), func(data []byte) ([]byte, error) {
+		out, err := rsaPublicOp(key, leftPad(data, key.Size()))
+		return out, dataInvalid(err)
+	}), nil
+}
+
+func signRSAX509(k Key, _ p11.Params) (Op, error) {
+	key, err := materialOf[*rsa.PrivateKey](k)
+	if err != nil {
+		return nil, err
+	}
+	return rsaSignOp(key, func(data []byte) ([]byte, error) {
+		if len(data) > key.Size() {
+			return nil, errRSADataTooLong(len(data), key.Size())
+		}
+		out, err := rsaPrivateOp(key, leftPad(data, key.Size()))
+		return out, dataInvalid(err)
+	}), nil
+}
+
+// dataInvalid gives errNotBelowModulus the code that it has for a plaintext.
+func dataInvalid(err error) error {
+	if errors.Is(err, errNotBelowModulus) {
+		return p11.Errorf(p11.CKR_DATA_INVALID, "%w", err)
+	}
+	return err
+}
+
+func decryptRSAX509(k Key, _ p11.Params) (Op, error) {
+	key, err := materialOf[*rsa.PrivateKey](k)
+	if err != nil {
+		return nil, err
+	}
+	op := rsaDecryptOp(key, key.Size(), func(data []byte) ([]byte, error) { return rsaPrivateOp(key, data) })
+	op.size.Exact = true
+	return op, nil
+}
+
+func verifyRSAX509(k Key, _ p11.Params) (VerifyOp, error) {
+	key, err := materialOf[*rsa.PublicKey](k)
+	if err != nil {
+		return nil, err
+	}
+	return rsaVerifyOp(key, func(data, sig []byte) error {
+		if len(data) > key.Size() {
+			return errRSADataTooLong(len(data), key.Size())
+		}
+		out, err := rsaPublicOp(key, sig)
+		if err != nil || subtle.ConstantTimeCompare(out, leftPad(data, key.Size())) != 1 {
+			return p11.CKR_SIGNATURE_INVALID
+		}
+		return nil
+	}), nil
+}
