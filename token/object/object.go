@@ -172,6 +172,9 @@ func (o *Object) Extractable() bool { return o.values.True(p11.CKA_EXTRACTABLE) 
 // Trusted reports CKA_TRUSTED.
 func (o *Object) Trusted() bool { return o.values.True(p11.CKA_TRUSTED) }
 
+// WrapWithTrusted reports CKA_WRAP_WITH_TRUSTED.
+func (o *Object) WrapWithTrusted() bool { return o.values.True(p11.CKA_WRAP_WITH_TRUSTED) }
+
 // AlwaysAuthenticate reports CKA_ALWAYS_AUTHENTICATE.
 func (o *Object) AlwaysAuthenticate() bool { return o.values.True(p11.CKA_ALWAYS_AUTHENTICATE) }
 

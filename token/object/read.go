@@ -58,10 +58,10 @@ func (o *Object) CheckWrap(target *Object) error {
 	if !target.Extractable() {
 		return p11.Errorf(p11.CKR_KEY_UNEXTRACTABLE, "the key is not extractable")
 	}
-	if target.values.True(p11.CKA_WRAP_WITH_TRUSTED) && !o.Trusted() {
+	if target.WrapWithTrusted() && !o.Trusted() {
 		return p11.Errorf(p11.CKR_KEY_NOT_WRAPPABLE, "the key can be wrapped only with a key that has CKA_TRUSTED")
 	}
-	if want, ok := o.values.Template(p11.CKA_WRAP_TEMPLATE); ok && !target.Matches(want) {
+	if want, ok := o.values.Template(p11.CKA_WRAP_TEMPLATE); !target.Matches(want) || !ok && o.values.Has(p11.CKA_WRAP_TEMPLATE) {
 		return p11.Errorf(p11.CKR_KEY_HANDLE_INVALID, "the key does not match the CKA_WRAP_TEMPLATE of the wrapping key")
 	}
 	return nil
