@@ -37,13 +37,9 @@ func freeSecret(t p11.KeyType) KeyType {
 
 // secretOf returns the value of a secret key, which the caller must not change.
 func secretOf(k Key) ([]byte, error) {
-	m, err := k.Material()
+	b, err := materialOf[[]byte](k)
 	if err != nil {
 		return nil, err
-	}
-	b, ok := m.([]byte)
-	if !ok {
-		return nil, p11.Errorf(p11.CKR_KEY_TYPE_INCONSISTENT, "the mechanism takes a secret key, not one of type %v", k.Type())
 	}
 	if len(b) == 0 {
 		return nil, p11.Errorf(p11.CKR_KEY_SIZE_RANGE, "the key is empty")
