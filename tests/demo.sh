@@ -77,10 +77,10 @@ say "A key is wrapped with another, destroyed, and unwrapped again."
 head -c 64 /dev/urandom > plain
 iv=000102030405060708090a0b0c0d0e0f
 user --encrypt --mechanism AES-CBC-PAD --iv $iv --id 04 --input-file plain --output-file cipher >out 2>&1
-user --wrap --mechanism AES-KEY-WRAP-PAD --id 03 --application-id 04 --output-file wrapped >>out 2>&1
+user --wrap --mechanism AES-CBC-PAD --iv $iv --id 03 --application-id 04 --output-file wrapped >>out 2>&1
 fact "wrapped: $(od -An -tx1 wrapped | tr -d ' \n')"
 user --delete-object --type secrkey --id 04 >>out 2>&1
-user --unwrap --mechanism AES-KEY-WRAP-PAD --id 03 --input-file wrapped --key-type AES: --application-id 05 --application-label data >>out 2>&1
+user --unwrap --mechanism AES-CBC-PAD --iv $iv --id 03 --input-file wrapped --key-type AES: --application-id 05 --application-label data >>out 2>&1
 user --decrypt --mechanism AES-CBC-PAD --iv $iv --id 05 --input-file cipher --output-file again >>out 2>&1
 cmp plain again
 fact "the unwrapped key decrypts what the first one encrypted"
