@@ -34,6 +34,11 @@ func (s Span) Single() bool { return s.End == nil }
 // Unbounded reports whether s has no upper end.
 func (s Span) Unbounded() bool { return len(s.End) == 1 && s.End[0] == 0 }
 
+// empty reports whether no key can lie in s.
+func (s Span) empty() bool {
+	return !s.Single() && !s.Unbounded() && bytes.Compare(s.Key, s.End) >= 0
+}
+
 // Contains reports whether key lies in s.
 func (s Span) Contains(key []byte) bool {
 	if s.Single() {

@@ -35,7 +35,7 @@
 // fault and not an error. So a transaction is refused with ErrFull while the
 // file system has less than Options.Reserve left, enough for all that can be
 // in flight, and so is opening the store. A disk that another program fills
-// within the moments that a flush takes can still be fatal.
+// within the moments that a flush or a compaction takes can still be fatal.
 //
 // Values are never so large that Badger puts them in its value log (a
 // transaction is limited to store.MaxBytes), so there is none to collect and
@@ -153,7 +153,7 @@ func (s *Store) open() (err error) {
 	interceptFatal()
 	defer s.guard(&err)
 	defer faults()()
-	if err := s.room(s.opt.Reserve / 2); err != nil {
+	if err := errors.Join(s.failed(), s.room(s.opt.Reserve/2)); err != nil {
 		return err
 	}
 	levelZero, err := examineFolder(s.dir)

@@ -119,7 +119,11 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 func checkAfterKill(t *testing.T, dir string, acknowledged [writers]int, newest store.Rev) {
 	t.Helper()
 	s := open(t, dir, Options{})
-	defer s.Close()
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}()
 	got, _ := s.Newest()
 	if got < newest || got > newest+writers {
 		t.Errorf("newest revision is %d, acknowledged was %d", got, newest)

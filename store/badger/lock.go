@@ -26,17 +26,20 @@ const lockFile = "LOCK"
 // the process keeps its own register of folders, and nobody opens the file of
 // a folder that stands in it.
 type folderLock struct {
-	id   folderID
-	file *os.File
+	id     folderID
+	folder *os.File // while it is open, no other folder can get its inode
+	file   *os.File
 }
 
 // folderID is a folder whatever its path.
 type folderID struct{ dev, ino uint64 }
 
+// held has the locks of the process. That also keeps the files of one that is
+// never released from being closed when nothing else refers to it.
 var held = struct {
 	mu      sync.Mutex
-	folders map[folderID]bool
-}{folders: map[folderID]bool{}}
+	folders map[folderID]*folderLock
+}{folders: map[folderID]*folderLock{}}
 
 // The first try after the first is soon: a command that writes one thing
 // holds the lock for some milliseconds.
@@ -59,12 +62,24 @@ func lockFolder(dir string, wait time.Duration) (*folderLock, error) {
 }
 
 func tryLock(dir string) (*folderLock, error) {
-	info, err := os.Stat(dir)
+	folder, err := os.Open(dir)
+	if err != nil {
+		return nil, fileError(err)
+	}
+	l, err := lockOpened(folder, dir)
+	if err != nil {
+		folder.Close()
+	}
+	return l, err
+}
+
+func lockOpened(folder *os.File, dir string) (*folderLock, error) {
+	info, err := folder.Stat()
 	if err != nil {
 		return nil, fileError(err)
 	}
 	st := info.Sys().(*syscall.Stat_t)
-	l := &folderLock{id: folderID{uint64(st.Dev), st.Ino}}
+	l := &folderLock{id: folderID{uint64(st.Dev), st.Ino}, folder: folder}
 	if !l.register() {
 		return nil, fmt.Errorf("%w: this process, %d, has %s open already", store.ErrLocked, os.Getpid(), dir)
 	}
@@ -97,10 +112,10 @@ func openLocked(dir string) (*os.File, error) {
 func (l *folderLock) register() bool {
 	held.mu.Lock()
 	defer held.mu.Unlock()
-	if held.folders[l.id] {
+	if held.folders[l.id] != nil {
 		return false
 	}
-	held.folders[l.id] = true
+	held.folders[l.id] = l
 	return true
 }
 
@@ -114,6 +129,7 @@ func (l *folderLock) unregister() {
 func (l *folderLock) release() {
 	l.file.Close()
 	l.unregister()
+	l.folder.Close()
 }
 
 // holder says who has the lock of file. The process may have ended since, or

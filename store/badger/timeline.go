@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"slices"
 	"sync"
 
 	"coffer/store"
@@ -75,7 +76,7 @@ func (t *timeline) raise(floor store.Rev) {
 }
 
 // since returns the changes of revisions after+1 to upTo, if they are in
-// memory. They are shared and must not be altered.
+// memory. The events are shared and must not be altered.
 func (t *timeline) since(after, upTo store.Rev) ([][]store.Event, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -83,7 +84,7 @@ func (t *timeline) since(after, upTo store.Rev) ([][]store.Event, bool) {
 	if after < first {
 		return nil, false
 	}
-	return t.recent[after-first : upTo-first], true
+	return slices.Clone(t.recent[after-first : upTo-first]), true
 }
 
 func (t *timeline) addWatcher() {

@@ -90,7 +90,7 @@ func testClose(t *testing.T, open func(t *testing.T) store.Backend) {
 				return err
 			})
 			until(func(int) error {
-				for _, err := range b.Watch(ctx, all, 0) {
+				for _, err := range b.Watch(ctx, all, 1) {
 					if err != nil {
 						return err
 					}
