@@ -1,0 +1,78 @@
+package p11test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"coffer/p11"
+	"coffer/tests/built"
+)
+
+// A Function is a function of the standard: its arguments, and the codes that
+// its section lists.
+type Function struct {
+	Name      string
+	Arguments []Argument
+	returns   map[p11.RV]bool
+}
+
+// An Argument is a parameter of a function in C.
+type Argument struct {
+	Name, Type string
+}
+
+// unlisted are codes that a function gives although its section does not list
+// them, with the reason. Those under "" are for any function.
+var unlisted = map[string]map[p11.RV]string{}
+
+// May reports whether the standard has rv for the function.
+func (f *Function) May(rv p11.RV) bool {
+	if f.returns[rv] {
+		return true
+	}
+	_, every := unlisted[""][rv]
+	_, own := unlisted[f.Name][rv]
+	return every || own
+}
+
+// readFunctions reads the table of functions, in the order of
+// CK_FUNCTION_LIST_3_2.
+func readFunctions() ([]Function, error) {
+	root, err := built.Root()
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(root, "p11", "spec", "functions.tsv"))
+	if err != nil {
+		return nil, err
+	}
+	codes := map[string]p11.RV{}
+	for rv := range p11.RV(1 << 12) { // all but the vendors'
+		codes[rv.String()] = rv
+	}
+	var out []Function
+	for i, line := range strings.Split(strings.TrimRight(string(text), "\n"), "\n")[1:] {
+		columns := strings.Split(line, "\t")
+		if n, err := strconv.Atoi(columns[5]); err != nil || n != i {
+			return nil, fmt.Errorf("functions.tsv: %s is not in the order of the list", columns[0])
+		}
+		f := Function{Name: columns[0], returns: map[p11.RV]bool{}}
+		for _, arg := range strings.Split(columns[10], "; ") {
+			if parts := strings.Split(arg, ":"); len(parts) == 3 {
+				f.Arguments = append(f.Arguments, Argument{parts[0], parts[1]})
+			}
+		}
+		for _, name := range strings.Fields(columns[17]) {
+			rv, ok := codes[name]
+			if !ok {
+				return nil, fmt.Errorf("functions.tsv: there is no code %s", name)
+			}
+			f.returns[rv] = true
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
