@@ -34,10 +34,11 @@ type metric struct {
 }
 
 var (
-	cpu      = metric{"cpu", nanoseconds, func(s sample) float64 { return s.perOp("cpu_ns") }}
-	wall     = metric{"wall", nanoseconds, func(s sample) float64 { return s.perOp("wall_ns") }}
-	noLogin  = metric{"wall", nanoseconds, func(s sample) float64 { return s["wall_ns"] - s["login_ns"] }}
-	resident = metric{"rss", kibibytes, func(s sample) float64 { return s["resident_kib"] }}
+	cpu       = metric{"cpu", nanoseconds, func(s sample) float64 { return s.perOp("cpu_ns") }}
+	wall      = metric{"wall", nanoseconds, func(s sample) float64 { return s.perOp("wall_ns") }}
+	noLogin   = metric{"wall", nanoseconds, func(s sample) float64 { return s["wall_ns"] - s["login_ns"] }}
+	resident  = metric{"rss", kibibytes, func(s sample) float64 { return s["resident_kib"] }}
+	anonymous = metric{"anon", kibibytes, func(s sample) float64 { return s["anonymous_kib"] }}
 )
 
 // otherClock is the metric that is shown beside the one that counts.
@@ -120,7 +121,8 @@ func (c comparison) run(ctx context.Context, w *workshop) []row {
 
 // judge makes the row of one line.
 func (c comparison) judge(l line, samples map[string][]sample, failed map[string]error) row {
-	r := row{Measure: c.name, Title: l.title, Clock: l.metric.name, unit: l.metric.unit, Values: map[string]spread{}}
+	r := row{Measure: c.name, Title: l.title, Clock: l.metric.name, unit: l.metric.unit,
+		Values: map[string]spread{}, Details: map[string]sample{}}
 	for _, lane := range c.lanes {
 		key := lane.key()
 		if lane.column == coffer && key != l.subject && key != l.against {
@@ -131,6 +133,7 @@ func (c comparison) judge(l line, samples map[string][]sample, failed map[string
 			continue
 		}
 		r.Values[key] = spreadOf(numbers(samples[key], l.metric))
+		r.Details[key] = medians(samples[key])
 		r.lanes = append(r.lanes, lane)
 	}
 	r.Target = l.target()
@@ -201,6 +204,15 @@ func numbers(samples []sample, m metric) []float64 {
 	out := make([]float64, 0, len(samples))
 	for _, s := range samples {
 		out = append(out, m.of(s))
+	}
+	return out
+}
+
+// medians is the sample of the medians: it has the parts that a time consists of.
+func medians(samples []sample) sample {
+	out := sample{}
+	for name := range samples[0] {
+		out[name] = spreadOf(numbers(samples, metric{of: func(s sample) float64 { return s[name] }})).Median
 	}
 	return out
 }

@@ -74,6 +74,7 @@ func measures(o options) []measure {
 				{"new process: C_Initialize + C_Login + find + sign", wall, largeKey, coffer + "@100", growth, 1.3},
 				{"new process, without C_Login", noLogin, largeKey, coffer + "@100", shown, 0},
 				{"new process, resident memory after it", resident, largeKey, coffer + "@100", growth, 1.05},
+				{"new process, of that not pages of files", anonymous, largeKey, coffer + "@100", shown, 0},
 			},
 		}.measure(),
 		comparison{

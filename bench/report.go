@@ -29,6 +29,7 @@ type row struct {
 	Target  string            `json:"target,omitempty"`
 	Verdict verdict           `json:"verdict,omitempty"`
 	Rounds  []float64         `json:"rounds"`
+	Details map[string]sample `json:"details,omitempty"` // by lane: the median of every number of its samples
 	Errors  []string          `json:"errors,omitempty"`
 
 	lanes    []lane // of Values, in order

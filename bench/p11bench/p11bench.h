@@ -8,11 +8,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#if __has_include("../../cshim/pkcs11.h")
 #include "../../cshim/pkcs11.h"
-#else
-#include "pkcs11min.h"
-#endif
 
 /* The token every fixture has, and the labels (and ids) of the keys that `keys` puts there. */
 #define TOKEN_LABEL "bench"
