@@ -30,7 +30,8 @@ type Size struct {
 // caller serialises the calls and ends it by Wipe.
 //
 // dst and src are the application's memory: neither is kept. dst is at least
-// the Max of the size asked for and is written to only on success; dst and src
+// the Max of the size asked for; after an error it holds what it held before
+// or zeros, never a part of the output; dst and src
 // are the same memory (dst[0] and src[0] at one address) or do not overlap at
 // all. An error from Update or Final leaves the Op of no further use but Wipe.
 type Op interface {

@@ -8,7 +8,16 @@ coffer=$PWD/build/coffer
 
 work=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+finish() {
+  status=$?
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  if [ $status != 0 ]; then
+    echo "the demo failed in step $step; the last command said:" >&2
+    tail -n 20 "$work/out" >&2 || true
+  fi
+  rm -rf "$work"
+}
+trap finish EXIT
 cd "$work"
 export COFFER_STORE=$work/store
 so_pin=87654321 pin=2468 # of a token that this script throws away
@@ -44,8 +53,8 @@ fact "$("$coffer" token list | tail -n 1)"
 say "RSA, EC and AES keys are generated inside the token."
 user --keypairgen --key-type rsa:2048 --label code --id 01 >out 2>&1
 user --keypairgen --key-type EC:prime256v1 --label server --id 02 >>out 2>&1
-user --keygen --key-type AES:32 --label wrapper --id 03 --usage-wrap >>out 2>&1
-user --keygen --key-type AES:16 --label data --id 04 --extractable >>out 2>&1
+user --keygen --key-type AES:32 --label wrapper --id 03 --usage-wrap --private --sensitive >>out 2>&1
+user --keygen --key-type AES:16 --label data --id 04 --usage-decrypt --private --sensitive --extractable >>out 2>&1
 user --list-objects 2>/dev/null | grep -E '^(Private|Public|Secret)' | sort | uniq -c | while read -r line; do fact "$line"; done
 
 say "pkcs11-tool signs with the RSA key, OpenSSL verifies with the public half."
@@ -61,7 +70,7 @@ fact "$(openssl x509 -in server.pem -noout -subject -ext subjectKeyIdentifier | 
 
 say "A TLS 1.3 server does its handshake with the key in the token."
 port=$((20000 + RANDOM % 20000))
-ssl s_server -engine pkcs11 -keyform engine -key "$uri" -cert server.pem -accept "127.0.0.1:$port" -www -quiet >server.log 2>&1 &
+OPENSSL_CONF=$work/openssl.cnf openssl s_server -engine pkcs11 -keyform engine -key "$uri" -cert server.pem -accept "127.0.0.1:$port" -www -quiet >server.log 2>&1 &
 server=$!
 for _ in $(seq 100); do
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
@@ -80,7 +89,7 @@ user --encrypt --mechanism AES-CBC-PAD --iv $iv --id 04 --input-file plain --out
 user --wrap --mechanism AES-CBC-PAD --iv $iv --id 03 --application-id 04 --output-file wrapped >>out 2>&1
 fact "wrapped: $(od -An -tx1 wrapped | tr -d ' \n')"
 user --delete-object --type secrkey --id 04 >>out 2>&1
-user --unwrap --mechanism AES-CBC-PAD --iv $iv --id 03 --input-file wrapped --key-type AES: --application-id 05 --application-label data >>out 2>&1
+user --unwrap --mechanism AES-CBC-PAD --iv $iv --id 03 --input-file wrapped --key-type AES: --application-id 05 --application-label data --private >>out 2>&1
 user --decrypt --mechanism AES-CBC-PAD --iv $iv --id 05 --input-file cipher --output-file again >>out 2>&1
 cmp plain again
 fact "the unwrapped key decrypts what the first one encrypted"
@@ -100,8 +109,8 @@ for secret in "$pin" "$so_pin" wrapper; do
     exit 1
   fi
 done
-fact "neither a PIN nor the label of a private key is in them; for example:"
-file=$(find store -type f -size +0 -printf '%s %p\n' | sort -rn | head -n 1 | cut -d' ' -f2-)
-grep -aqF 'server' "$file" && fact "(labels of public keys are public, and are there)"
+fact "neither a PIN nor the label of a private key is in them; a piece of the largest:"
+file=$(find store -type f -printf '%s %p\n' | sort -rn | head -n 1 | cut -d' ' -f2-)
+od -An -tx1 -j 600 -N 48 "$file" | while read -r line; do fact "$line"; done
 
-printf '\nDone: coffer %s\n' "$("$coffer" version | head -n 1)"
+printf '\nDone, with %s.\n' "$("$coffer" version | head -n 1)"
