@@ -38,8 +38,9 @@ type snapshot struct {
 type entries struct {
 	mu       sync.Mutex
 	byHandle map[p11.ObjectHandle]*entry
-	byID     map[object.ID]*entry // token objects only
-	kept     int                  // entries with a snapshot, roughly
+	byID     map[object.ID]*entry        // token objects only
+	session  map[p11.ObjectHandle]*entry // session objects only: a search walks them
+	kept     int                         // entries with a snapshot, roughly
 	builtins []*entry
 }
 
@@ -80,10 +81,13 @@ func (es *entries) put(e *entry) {
 	if es.byHandle == nil {
 		es.byHandle = map[p11.ObjectHandle]*entry{}
 		es.byID = map[object.ID]*entry{}
+		es.session = map[p11.ObjectHandle]*entry{}
 	}
 	es.byHandle[e.handle] = e
 	if e.owner == nil {
 		es.byID[e.id] = e
+	} else {
+		es.session[e.handle] = e
 	}
 }
 
@@ -133,16 +137,42 @@ func (m *Module) builtins(t *token) []*entry {
 func (m *Module) dropEntries(t *token, drop func(*entry) bool) {
 	t.entries.mu.Lock()
 	defer t.entries.mu.Unlock()
-	for h, e := range t.entries.byHandle {
+	for _, e := range t.entries.byHandle {
 		if drop(e) {
-			m.objects.remove(uint64(h))
-			delete(t.entries.byHandle, h)
-			if e.owner == nil {
-				delete(t.entries.byID, e.id)
-			}
-			e.snap.Store(nil)
+			m.dropLocked(e)
 		}
 	}
+}
+
+// dropSessionObjects forgets those of one session.
+func (m *Module) dropSessionObjects(s *session) {
+	es := &s.token.entries
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	for _, e := range es.session {
+		if e.owner == s {
+			m.dropLocked(e)
+		}
+	}
+}
+
+// drop forgets one handle.
+func (m *Module) drop(e *entry) {
+	e.token.entries.mu.Lock()
+	defer e.token.entries.mu.Unlock()
+	m.dropLocked(e)
+}
+
+func (m *Module) dropLocked(e *entry) {
+	es := &e.token.entries
+	m.objects.remove(uint64(e.handle))
+	delete(es.byHandle, e.handle)
+	if e.owner != nil {
+		delete(es.session, e.handle)
+	} else if es.byID[e.id] == e {
+		delete(es.byID, e.id)
+	}
+	e.snap.Store(nil)
 }
 
 // forgetUnverified makes public objects that were read before login be read
@@ -162,8 +192,8 @@ func (t *token) sessionObjects(who loginState) []*entry {
 	t.entries.mu.Lock()
 	defer t.entries.mu.Unlock()
 	var out []*entry
-	for _, e := range t.entries.byHandle {
-		if e.owner != nil && (!e.private || who == loggedInUser) {
+	for _, e := range t.entries.session {
+		if !e.private || who == loggedInUser {
 			out = append(out, e)
 		}
 	}

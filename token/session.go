@@ -90,7 +90,7 @@ func (m *Module) CloseSession(h p11.SessionHandle) error {
 	if last {
 		m.dropEntries(t, func(e *entry) bool { return e.private || e.owner != nil })
 	} else {
-		m.dropEntries(t, func(e *entry) bool { return e.owner == s })
+		m.dropSessionObjects(s)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func (m *Module) read(e *entry) (*snapshot, error) {
 		return nil, err
 	}
 	if !ok {
-		m.dropEntries(e.token, func(o *entry) bool { return o == e })
+		m.drop(e)
 		return nil, p11.CKR_OBJECT_HANDLE_INVALID
 	}
 	snap, err := m.open(e.token, e.id, kv)
@@ -288,6 +288,6 @@ func (m *Module) destroy(e *entry, old *snapshot) error {
 			return errLostRace
 		}
 	}
-	m.dropEntries(e.token, func(o *entry) bool { return o == e })
+	m.drop(e)
 	return nil
 }
