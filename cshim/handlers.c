@@ -1,0 +1,181 @@
+// Signals belong to the host. The Go runtime, when it is loaded, takes some and
+// opens its threads to others; the constructors here stand before and after
+// its own and put that right:
+//
+//   - its threads block every signal but faults, so that no handler of the host
+//     ever runs on one, and no signal that the host waits for is lost on one;
+//   - SIGURG and SIGPIPE, which it takes, are the host's again. A host written
+//     in Go preempts its goroutines by SIGURG and hangs without it. So nothing
+//     in this library may write to a socket without MSG_NOSIGNAL;
+//   - a fault outside this library goes to the host's handler, or ends the
+//     process as it would have without us, with its core file and no word from
+//     the Go runtime.
+#define _GNU_SOURCE
+#include <link.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "guard.h"
+
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE};
+enum { nfaults = sizeof faults / sizeof *faults };
+
+static sigset_t host_mask;
+static struct sigaction host[NSIG]; // the handlers before the Go runtime
+static struct sigaction go[NSIG];   // the runtime's own, of faults
+
+static int is_fault(int sig) { return sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE; }
+
+// segments of this library in memory.
+static struct segments {
+  uintptr_t text, text_end;
+  uintptr_t data, data_end;
+  uintptr_t relro, relro_end;
+  uintptr_t all, all_end;
+} self;
+
+static int find_self(struct dl_phdr_info *info, size_t size, void *arg) {
+  (void)size;
+  uintptr_t here = (uintptr_t)arg;
+  struct segments s = {.all = UINTPTR_MAX};
+  int found = 0;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+    uintptr_t begin = info->dlpi_addr + p->p_vaddr, end = begin + p->p_memsz;
+    if (p->p_type == PT_GNU_RELRO) s.relro = begin, s.relro_end = end;
+    if (p->p_type != PT_LOAD) continue;
+    if (begin < s.all) s.all = begin;
+    if (end > s.all_end) s.all_end = end;
+    if (p->p_flags & PF_X) s.text = begin, s.text_end = end;
+    if (p->p_flags & PF_W) s.data = begin, s.data_end = begin + p->p_filesz;
+    if (begin <= here && here < end) found = 1;
+  }
+  if (found) self = s;
+  return found;
+}
+
+// A row of the Go runtime's table of signals (runtime.sigtable).
+struct sigrow {
+  int32_t flags;
+  const char *name;
+  intptr_t len;
+};
+
+enum { unblock = 1 << 7 }; // runtime._SigUnblock: threads of the runtime, and of the host in a call, unblock it
+
+static int is_row(const struct sigrow *r, const char *name) {
+  size_t n = strlen(name);
+  return (size_t)r->len == n && (uintptr_t)r->name >= self.all && (uintptr_t)r->name < self.all_end - n &&
+         memcmp(r->name, name, n) == 0;
+}
+
+// stop_unblocking takes from the runtime's table the order to unblock SIGCHLD
+// and SIGPROF. Else a host that blocks SIGCHLD to wait for it, by sigwait or a
+// signalfd, loses it to a thread of the runtime, whose default action is to
+// ignore it. Nobody but the runtime names the table, so it is looked for by what it
+// says. If a version of Go has it otherwise, nothing is changed, and the test
+// of the threads' masks fails.
+static void stop_unblocking(void) {
+  const char *chld = "SIGCHLD: child status has changed", *prof = "SIGPROF: profiling alarm clock";
+  for (uintptr_t at = (self.data + 7) & ~(uintptr_t)7; at + 11 * sizeof(struct sigrow) <= self.data_end; at += 8) {
+    struct sigrow *r = (struct sigrow *)at;
+    if ((r->flags & unblock) == 0 || r->flags >> 16 != 0 || !is_row(r, chld)) continue;
+    struct sigrow *p = r + (SIGPROF - SIGCHLD);
+    if (!is_row(p, prof) || (at < self.relro_end && (uintptr_t)(p + 1) > self.relro)) return;
+    r->flags &= ~unblock;
+    p->flags &= ~unblock;
+    return;
+  }
+}
+
+// Runs before the Go runtime's constructor: threads that come of it inherit
+// the mask.
+__attribute__((constructor(101))) static void before_runtime(void) {
+  dl_iterate_phdr(find_self, (void *)before_runtime);
+  for (int i = 1; i < NSIG; i++) sigaction(i, NULL, &host[i]);
+  stop_unblocking();
+  sigset_t all;
+  sigfillset(&all);
+  for (int i = 0; i < nfaults; i++) sigdelset(&all, faults[i]);
+  sigdelset(&all, SIGILL);
+  sigdelset(&all, SIGTRAP);
+  pthread_sigmask(SIG_SETMASK, &all, &host_mask);
+}
+
+// on_fault sorts faults by where they happened.
+static void on_fault(int sig, siginfo_t *info, void *context) {
+  uintptr_t pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+  int by_kernel = info->si_code > 0;
+  if (by_kernel && pc >= self.text && pc < self.text_end) {
+    go[sig].sa_sigaction(sig, info, context);
+    return;
+  }
+  const struct sigaction *h = &host[sig];
+  if (h->sa_handler != SIG_DFL && h->sa_handler != SIG_IGN) {
+    if (h->sa_flags & SA_SIGINFO) {
+      h->sa_sigaction(sig, info, context);
+    } else {
+      h->sa_handler(sig);
+    }
+    return;
+  }
+  if (!by_kernel && h->sa_handler == SIG_IGN) return;
+  // The default action: when this handler returns, the instruction faults
+  // again; a signal that was sent is sent again.
+  struct sigaction dfl = {.sa_handler = SIG_DFL};
+  sigaction(sig, &dfl, NULL);
+  if (!by_kernel) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), sig);
+}
+
+// Runs after the Go runtime's constructor, which has installed its handlers
+// and started its first thread by then.
+__attribute__((constructor)) static void after_runtime(void) {
+  for (int i = 1; i < NSIG; i++) {
+    struct sigaction now;
+    if (sigaction(i, NULL, &now) != 0 || now.sa_sigaction == host[i].sa_sigaction) continue;
+    if (!is_fault(i)) {
+      sigaction(i, &host[i], NULL);
+      continue;
+    }
+    go[i] = now;
+    now.sa_sigaction = on_fault;
+    sigaction(i, &now, NULL);
+  }
+  pthread_sigmask(SIG_SETMASK, &host_mask, NULL);
+}
+
+// A host's thread that is in a call stands on a goroutine's stack, which a
+// handler without SA_ONSTACK would overrun; with it, the handler runs on the
+// signal stack that the thread has, or that the Go runtime gave it. The runtime
+// adds the flag at load to the handlers that there are; this adds it to those
+// that the host (.NET, nginx) has installed since. Between the look and the
+// change another thread may install a handler, which is then lost; the window
+// is as short as two system calls, and only open if the old handler lacked the
+// flag. A handler that comes later still is on its own: to block signals around
+// every call would make a call five times as dear (two system calls of 170 ns
+// to 80).
+void repair_handlers(void) {
+  for (int i = 1; i < NSIG; i++) {
+    struct sigaction now;
+    if (i == SIGKILL || i == SIGSTOP || sigaction(i, NULL, &now) != 0) continue;
+    if (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN || now.sa_flags & SA_ONSTACK) continue;
+    now.sa_flags |= SA_ONSTACK;
+    sigaction(i, &now, NULL);
+  }
+}
+
+// repair_handlers_if_due does it at most every ten milliseconds: looking at all
+// handlers takes 15 microseconds, and there are hosts that open sessions by
+// the thousand.
+void repair_handlers_if_due(void) {
+  static atomic_long last;
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+  long now = t.tv_sec * 100 + t.tv_nsec / 10000000;
+  if (atomic_exchange_explicit(&last, now, memory_order_relaxed) != now) repair_handlers();
+}

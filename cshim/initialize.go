@@ -1,0 +1,132 @@
+package main
+
+// #include "pkcs11.h"
+import "C"
+
+import (
+	"bytes"
+	"sync"
+	"unsafe"
+
+	"coffer/p11"
+	"coffer/store/stores"
+	"coffer/token"
+	"coffer/token/settings"
+)
+
+// lifeMu serialises C_Initialize and C_Finalize: of several at once one wins,
+// and a store is closed before it is opened again.
+var lifeMu sync.Mutex
+
+//export goC_Initialize
+func goC_Initialize(pInitArgs C.CK_VOID_PTR) (rv C.CK_RV) {
+	defer guard("C_Initialize", 0, &rv)
+	enter()
+	lifeMu.Lock()
+	defer lifeMu.Unlock()
+	err := initialize((*C.CK_C_INITIALIZE_ARGS)(pInitArgs))
+	rv = code(err)
+	if logged(rv) {
+		report("C_Initialize", err)
+	}
+	if module.Load() == nil {
+		closeLog()
+	}
+	return rv
+}
+
+func initialize(args *C.CK_C_INITIALIZE_ARGS) error {
+	if module.Load() != nil {
+		return p11.CKR_CRYPTOKI_ALREADY_INITIALIZED
+	}
+	arg, err := checkInitArgs(args)
+	if err != nil {
+		return err
+	}
+	set, err := settings.Load(settings.Source{Getenv: getenv, Arg: arg})
+	if err != nil {
+		openLogForError()
+		return err
+	}
+	logger, err := openLog(set.LogLevel, set.LogFile)
+	if err != nil {
+		return err
+	}
+	backend, err := stores.Open(set.Store, stores.Options{Wait: set.LockWait})
+	if err != nil {
+		return p11.Errorf(p11.CKR_DEVICE_ERROR, "opening the store %s: %w", set.Store, err)
+	}
+	m, err := token.Open(token.Config{
+		Store:          backend,
+		Log:            logger,
+		Argon2:         set.Argon2,
+		PINMaxFailures: set.PINMaxFailures,
+		PINDelay:       set.PINDelay,
+		PINMaxDelay:    set.PINMaxDelay,
+	})
+	if err != nil {
+		return err
+	}
+	module.Store(m)
+	return nil
+}
+
+// checkInitArgs checks the arguments of C_Initialize (PKCS #11 v3.2, 5.4.1)
+// and returns the configuration string in pReserved: NSS, pkcs11-provider and
+// p11-kit pass one there, so it is not the error that the standard makes it.
+//
+// The locks are Go's, which are the operating system's. That satisfies a
+// caller that allows them, one that uses a single thread, and also one that
+// wants its own functions to be called: they would lock what needs no lock.
+func checkInitArgs(args *C.CK_C_INITIALIZE_ARGS) (string, error) {
+	if args == nil {
+		return "", nil
+	}
+	given := 0
+	for _, isSet := range []bool{args.CreateMutex != nil, args.DestroyMutex != nil, args.LockMutex != nil, args.UnlockMutex != nil} {
+		if isSet {
+			given++
+		}
+	}
+	switch {
+	case given != 0 && given != 4:
+		return "", p11.Errorf(p11.CKR_ARGUMENTS_BAD, "%d of the 4 mutex functions are given", given)
+	case args.flags&C.CKF_LIBRARY_CANT_CREATE_OS_THREADS != 0:
+		return "", p11.Errorf(p11.CKR_NEED_TO_CREATE_THREADS, "the library cannot work without threads of its own")
+	case args.pReserved == nil:
+		return "", nil
+	}
+	const most = 1 << 16
+	text := unsafe.Slice((*byte)(args.pReserved), most)
+	for i := range text { // byte by byte: the page after the terminator may not exist
+		if text[i] == 0 {
+			return string(bytes.Clone(text[:i])), nil
+		}
+	}
+	return "", p11.Errorf(p11.CKR_ARGUMENTS_BAD, "pReserved is not a string of less than %d bytes", most)
+}
+
+//export goC_Finalize
+func goC_Finalize(pReserved C.CK_VOID_PTR) (rv C.CK_RV) {
+	defer guard("C_Finalize", 0, &rv)
+	enter()
+	lifeMu.Lock()
+	defer lifeMu.Unlock()
+	var err error = p11.CKR_CRYPTOKI_NOT_INITIALIZED
+	switch m := module.Load(); {
+	case m == nil:
+	case pReserved != nil:
+		err = p11.CKR_ARGUMENTS_BAD
+	default:
+		module.Store(nil)
+		err = m.Close()
+	}
+	rv = code(err)
+	if logged(rv) {
+		report("C_Finalize", err)
+	}
+	if module.Load() == nil {
+		closeLog()
+	}
+	return rv
+}
