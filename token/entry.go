@@ -32,6 +32,9 @@ type snapshot struct {
 	// verified says that the master key has vouched for the record. A public
 	// object can be read before login, unverified; it is read again after.
 	verified bool
+	// keyed says that the object was opened or sealed with the master key. It
+	// is forgotten when the key is: what was sealed is sealed again.
+	keyed bool
 }
 
 // entries is the part of a token that knows its handles in this application.
@@ -74,6 +77,11 @@ func (m *Module) addSessionObject(s *session, obj *object.Object) *entry {
 		return e
 	})
 	t.entries.put(e)
+	// A session that is closed at this moment has destroyed its objects, but
+	// for one that came too late.
+	if m.sessions.get(uint64(s.handle)) != s {
+		m.dropLocked(e)
+	}
 	return e
 }
 
@@ -94,7 +102,12 @@ func (es *entries) put(e *entry) {
 // keep stores a snapshot that was read, and forgets others if there are too
 // many.
 func (e *entry) keep(s *snapshot) {
-	if e.snap.Swap(s) != nil || e.owner != nil {
+	had := e.snap.Swap(s) != nil
+	// A logout at this moment has forgotten what was kept, but for this.
+	if master, who := e.token.login(); e.private && who != loggedInUser || s.keyed && master == nil {
+		e.snap.Store(nil)
+	}
+	if had || e.owner != nil {
 		return
 	}
 	es := &e.token.entries
@@ -175,17 +188,22 @@ func (m *Module) dropLocked(e *entry) {
 	e.snap.Store(nil)
 }
 
-// forgetUnverified makes public objects that were read before login be read
-// again, now that the master key can vouch for them.
-func (m *Module) forgetUnverified(t *token) {
+// forget makes the token objects whose snapshots drop picks be read again.
+func (m *Module) forget(t *token, drop func(*snapshot) bool) {
 	t.entries.mu.Lock()
 	defer t.entries.mu.Unlock()
 	for _, e := range t.entries.byHandle {
-		if s := e.snap.Load(); s != nil && !s.verified {
+		if s := e.snap.Load(); s != nil && e.owner == nil && drop(s) {
 			e.snap.Store(nil)
 		}
 	}
 }
+
+// keyed picks what cannot be had any more when nobody is logged in.
+func keyed(s *snapshot) bool { return s.keyed }
+
+// unverified picks what was read without the master key.
+func unverified(s *snapshot) bool { return !s.verified }
 
 // sessionObjects returns the session objects of a token that who may see.
 func (t *token) sessionObjects(who loginState) []*entry {

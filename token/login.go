@@ -15,7 +15,8 @@ func (t *token) login() (*seal.Master, loginState) {
 	return t.master, t.user
 }
 
-// clearLogin logs out. The caller holds t.mu and drops the private entries.
+// clearLogin logs out. The caller holds t.mu, drops the private entries and
+// forgets what is keyed.
 func (t *token) clearLogin() {
 	if t.master != nil {
 		t.master.Wipe()
@@ -83,7 +84,7 @@ func (m *Module) loginAs(t *token, who loginState, pin []byte) error {
 	}
 	t.user, t.master = who, master
 	// What was read of public objects without the key was not checked.
-	m.forgetUnverified(t)
+	m.forget(t, unverified)
 	return nil
 }
 
@@ -178,6 +179,7 @@ func (m *Module) logout(t *token) {
 	}
 	t.mu.Unlock()
 	m.dropEntries(t, func(e *entry) bool { return e.private })
+	m.forget(t, keyed)
 	for _, s := range sessions {
 		s.mu.Lock()
 		for i := range s.ops {

@@ -28,8 +28,8 @@ var (
 // useKey returns the key of a handle if this use of it is permitted. It is the
 // only way from a handle to a mechanism. What is asked, in this order: the key
 // is there and visible; its type and class suit the mechanism; its attribute
-// for the purpose is true; CKA_ALLOWED_MECHANISMS has the mechanism; its size
-// is in the mechanism's range.
+// for the purpose is true; CKA_ALLOWED_MECHANISMS has the mechanism; its value
+// is not sealed for want of a login; its size is in the mechanism's range.
 func (m *Module) useKey(s *session, h p11.ObjectHandle, u use) (*snapshot, *entry, error) {
 	codes := u.codes
 	if codes == (useCodes{}) {
@@ -50,6 +50,9 @@ func (m *Module) useKey(s *session, h p11.ObjectHandle, u use) (*snapshot, *entr
 	}
 	if !k.AllowsMechanism(u.row.Type) {
 		return nil, nil, p11.Errorf(p11.CKR_MECHANISM_INVALID, "CKA_ALLOWED_MECHANISMS of the key lacks %v", u.row.Type)
+	}
+	if _, err := k.Material(); err != nil {
+		return nil, nil, err
 	}
 	if !u.row.Size.Contains(k.Bits()) {
 		return nil, nil, p11.Errorf(codes.size, "%v does not work with a key of %d bits", u.row.Type, k.Bits())

@@ -89,6 +89,7 @@ func (m *Module) CloseSession(h p11.SessionHandle) error {
 	s.end()
 	if last {
 		m.dropEntries(t, func(e *entry) bool { return e.private || e.owner != nil })
+		m.forget(t, keyed)
 	} else {
 		m.dropSessionObjects(s)
 	}
@@ -119,6 +120,7 @@ func (m *Module) closeAll(t *token) {
 		s.end()
 	}
 	m.dropEntries(t, func(e *entry) bool { return e.private || e.owner != nil })
+	m.forget(t, keyed)
 }
 
 // end wipes whatever is active in a session that no table leads to any more.

@@ -61,7 +61,7 @@ func (m *Module) open(t *token, id object.ID, kv store.KV) (*snapshot, error) {
 	if !sealed && obj.Trusted() {
 		return nil, p11.Errorf(p11.CKR_DEVICE_ERROR, "object %v claims to be trusted without the SO's seal", id)
 	}
-	return &snapshot{Object: obj, rev: kv.Mod, generation: head.Generation, verified: verified || !sealed}, nil
+	return &snapshot{Object: obj, rev: kv.Mod, generation: head.Generation, verified: verified || !sealed, keyed: verified}, nil
 }
 
 // record seals an object. A public one without anything secret in it can be
@@ -169,12 +169,13 @@ func (m *Module) create(s *session, objs ...*object.Object) ([]p11.ObjectHandle,
 		}
 		rev = res.Rev
 	}
+	master, _ := s.token.login()
 	handles := make([]p11.ObjectHandle, len(objs))
 	for i, obj := range objs {
 		var e *entry
 		if obj.Token() {
 			e = m.entryFor(s.token, obj.ID(), obj.Private())
-			e.keep(&snapshot{Object: obj, rev: rev, generation: 1, verified: true})
+			e.keep(&snapshot{Object: obj, rev: rev, generation: 1, verified: true, keyed: master != nil})
 		} else {
 			e = m.addSessionObject(s, obj)
 		}
@@ -259,7 +260,8 @@ func (m *Module) replace(e *entry, old *snapshot, obj *object.Object) error {
 		e.snap.Store(nil)
 		return errLostRace
 	}
-	e.keep(&snapshot{Object: obj, rev: res.Rev, generation: old.generation + 1, verified: true})
+	master, _ := t.login()
+	e.keep(&snapshot{Object: obj, rev: res.Rev, generation: old.generation + 1, verified: true, keyed: master != nil})
 	return nil
 }
 

@@ -26,7 +26,14 @@ type Argument struct {
 
 // unlisted are codes that a function gives although its section does not list
 // them, with the reason. Those under "" are for any function.
-var unlisted = map[string]map[p11.RV]string{}
+var unlisted = map[string]map[p11.RV]string{
+	"C_EncryptUpdate": {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
+	"C_DecryptUpdate": {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
+	"C_SignUpdate":    {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
+	"C_VerifyUpdate":  {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
+}
+
+const wholeInput = "the mechanism takes its input in one part, for which no code is listed"
 
 // May reports whether the standard has rv for the function.
 func (f *Function) May(rv p11.RV) bool {
