@@ -61,6 +61,19 @@ func testCompact(t *testing.T, open func(t *testing.T) store.Backend) {
 			}
 		}
 	})
+	t.Run("a watch of what never changed is told so as well", func(t *testing.T) {
+		// The engine has nothing to miss there, but cannot know that.
+		b := open(t)
+		fill(t, b)
+		compact(t, b, 8)
+		quiet := store.Key([]byte("quiet"))
+		wantError(t, "watch from 7", watchError(within(t), b, quiet, 7), store.ErrCompacted)
+		write(t, b, store.Put(quiet.Key, nil))
+		wantError(t, "watch from 7", watchError(within(t), b, quiet, 7), store.ErrCompacted)
+		if events := collect(t, b, quiet, 8, 1); events[0][0].Rev != 11 {
+			t.Errorf("watch from 8: got revision %d, want 11", events[0][0].Rev)
+		}
+	})
 	t.Run("again or backwards does nothing, the future is refused", func(t *testing.T) {
 		b := open(t)
 		compact(t, b, 0)
