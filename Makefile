@@ -17,6 +17,19 @@ LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1
 
 all: build
 
+.PHONY: help
+help:
+	@echo 'demo     the main job for real: pkcs11-tool and OpenSSL with keys in an encrypted token'
+	@echo 'test     all tests, with real clients, and check'
+	@echo 'build    build/libcoffer.so and build/coffer'
+	@echo 'check    gofmt, vet, staticcheck, govulncheck, import law, generated files up to date'
+	@echo 'race     the tests of the Go packages under the race detector'
+	@echo 'fuzz     every fuzz target for FUZZTIME each (20s)'
+	@echo 'bench    coffer beside SoftHSM2 and bare Go; ARGS=-quick for a short run'
+	@echo 'gen      generated files anew'
+	@echo 'install  PREFIX=/usr/local DESTDIR='
+	@echo 'clean    remove build/'
+
 build: $(LIB) $(CMD)
 
 # Go knows better than make what is up to date.
@@ -53,7 +66,7 @@ check: gen-check
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	@tests/govulncheck.sh
-	$(GO) test -count=1 -run 'TestImports|TestTree' ./tests
+	$(GO) test -count=1 ./tests
 
 gen:
 	$(GO) generate ./...
@@ -74,7 +87,7 @@ fuzz:
 
 bench: build
 	@tests/setup.sh build bench
-	bench/run.sh
+	bench/run.sh -coffer $(LIB) $(ARGS)
 
 install: build
 	install -D -m 755 $(LIB) $(DESTDIR)$(PREFIX)/lib/pkcs11/libcoffer.so

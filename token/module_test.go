@@ -156,14 +156,6 @@ func (h *host) find(s p11.SessionHandle, template ...attr.Value) []p11.ObjectHan
 	return all
 }
 
-func (h *host) read(s p11.SessionHandle, o p11.ObjectHandle, t p11.AttributeType) []byte {
-	h.Helper()
-	q := []Query{{Type: t, Ask: true}}
-	h.must(h.GetAttributeValue(s, o, q))
-	q[0].Ask, q[0].Buf = false, make([]byte, q[0].N)
-	h.must(h.GetAttributeValue(s, o, q))
-	return q[0].Buf
-}
 
 func TestASlotKeepsItsNumberForEver(t *testing.T) {
 	h := &host{T: t, st: mem.New()}
