@@ -156,7 +156,6 @@ func (h *host) find(s p11.SessionHandle, template ...attr.Value) []p11.ObjectHan
 	return all
 }
 
-
 func TestASlotKeepsItsNumberForEver(t *testing.T) {
 	h := &host{T: t, st: mem.New()}
 	h.open()

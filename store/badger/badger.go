@@ -268,6 +268,7 @@ func (s *Store) Close() error {
 	s.once.Do(func() {
 		close(s.done)
 		s.inside.Lock()
+		//lint:ignore SA2001 the lock is taken to wait for the calls inside, which see done and leave
 		s.inside.Unlock()
 		s.closed = s.close()
 	})
