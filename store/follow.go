@@ -8,9 +8,9 @@ import (
 
 // History is what Follow needs of an engine to make a Watch of it.
 type History interface {
-	// Newest returns the newest revision and a channel that is closed when
+	// Latest returns the newest revision and a channel that is closed when
 	// there is a newer one.
-	Newest() (Rev, <-chan struct{})
+	Latest() (Rev, <-chan struct{})
 	// Changes yields the transactions after revision after, up to and with
 	// upTo, each clipped to span, leaving out those that have no part in it.
 	// It ends at the first error. It must not hold a lock while it yields:
@@ -33,7 +33,7 @@ func Follow(ctx context.Context, h History, span Span, from Rev) iter.Seq2[[]Eve
 			yield(nil, err)
 			return
 		}
-		if newest, _ := h.Newest(); from < 0 || from > newest {
+		if newest, _ := h.Latest(); from < 0 || from > newest {
 			yield(nil, fmt.Errorf("%w: watch from %d, newest is %d", ErrFuture, from, newest))
 			return
 		}
@@ -42,7 +42,7 @@ func Follow(ctx context.Context, h History, span Span, from Rev) iter.Seq2[[]Eve
 				yield(nil, err)
 				return
 			}
-			newest, newer := h.Newest()
+			newest, newer := h.Latest()
 			if at == newest {
 				select {
 				case <-newer:

@@ -185,6 +185,14 @@ type Backend interface {
 	// once and then begins again at from.
 	Watch(ctx context.Context, span Span, from Rev) iter.Seq2[[]Event, error]
 
+	// Newest returns the newest acknowledged revision, which is known without
+	// asking: it costs one atomic load and cannot wait or fail. It never goes
+	// back, and is never behind what a Txn, in any process, returned before
+	// the call. So whoever remembers what it was before he read may take what
+	// he read for the present state for as long as it is the same. After
+	// Close it is what it was last, or newer.
+	Newest() Rev
+
 	// Compact allows the engine to forget the revisions before at: reading
 	// them, or watching from them, is ErrCompacted from now on. The keys as
 	// they are at revision at, and all that was written since, stay. At a

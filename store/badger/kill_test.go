@@ -124,7 +124,7 @@ func checkAfterKill(t *testing.T, dir string, acknowledged [writers]int, newest 
 			t.Errorf("Close: %v", err)
 		}
 	}()
-	got, _ := s.Newest()
+	got := s.Newest()
 	if got < newest || got > newest+writers {
 		t.Errorf("newest revision is %d, acknowledged was %d", got, newest)
 	}

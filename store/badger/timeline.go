@@ -3,6 +3,7 @@ package badger
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"coffer/store"
 )
@@ -10,6 +11,8 @@ import (
 // timeline is which revisions there are, and the last of them in memory for
 // those who watch.
 type timeline struct {
+	known atomic.Int64 // newest, for those without the lock
+
 	mu       sync.RWMutex // guards what follows
 	newest   store.Rev
 	floor    store.Rev     // the oldest revision that can be read
@@ -25,6 +28,7 @@ const recentBytes = 1 << 20
 
 func (t *timeline) init(newest, floor store.Rev) {
 	t.newest, t.floor, t.newer = newest, floor, make(chan struct{})
+	t.known.Store(int64(newest))
 }
 
 // at returns the newest and the oldest revision.
@@ -40,6 +44,7 @@ func (t *timeline) advance(transactions [][]store.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.newest += store.Rev(len(transactions))
+	t.known.Store(int64(t.newest))
 	if t.watchers > 0 {
 		t.remember(transactions)
 	}
@@ -101,8 +106,11 @@ func (t *timeline) removeWatcher() {
 	}
 }
 
-// Newest implements store.History.
-func (s *Store) Newest() (store.Rev, <-chan struct{}) {
+// Newest implements store.Backend.
+func (s *Store) Newest() store.Rev { return store.Rev(s.line.known.Load()) }
+
+// Latest implements store.History.
+func (s *Store) Latest() (store.Rev, <-chan struct{}) {
 	s.line.mu.RLock()
 	defer s.line.mu.RUnlock()
 	return s.line.newest, s.line.newer

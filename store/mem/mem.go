@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"coffer/store"
 )
@@ -39,7 +40,8 @@ var _ store.Backend = (*Store)(nil)
 
 // data is what the handles of one store share.
 type data struct {
-	name string
+	name  string
+	known atomic.Int64 // newest, for those without the lock
 
 	mu     sync.RWMutex // guards what follows
 	keys   index
@@ -174,6 +176,7 @@ func (d *data) apply(changes []store.Event) {
 	}
 	d.log = append(d.log, changes)
 	d.newest++
+	d.known.Store(int64(d.newest))
 	close(d.newer)
 	d.newer = make(chan struct{})
 	// Not with every revision: a compaction copies what it keeps of the log.
@@ -216,8 +219,11 @@ func (s *Store) Watch(ctx context.Context, span store.Span, from store.Rev) iter
 	return store.Follow(ctx, s, span, from)
 }
 
-// Newest implements store.History.
-func (s *Store) Newest() (store.Rev, <-chan struct{}) {
+// Newest implements store.Backend.
+func (s *Store) Newest() store.Rev { return store.Rev(s.known.Load()) }
+
+// Latest implements store.History.
+func (s *Store) Latest() (store.Rev, <-chan struct{}) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.newest, s.newer

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend) {
 		{"WatchConcurrent", testWatchConcurrent},
 		{"Compact", testCompact},
 		{"Concurrent", testConcurrent},
+		{"Newest", testNewest},
 		{"Close", testClose},
 	}
 	for _, g := range groups {
