@@ -5,10 +5,12 @@ package clients
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,8 +35,8 @@ type bench struct {
 }
 
 // newBench makes a token by the command, so that the clients find one as a
-// user would have it.
-func newBench(t *testing.T) *bench {
+// user would have it. Settings are added to the environment: COFFER_LOG=debug.
+func newBench(t *testing.T, settings ...string) *bench {
 	t.Helper()
 	dir := t.TempDir()
 	b := &bench{t: t, lib: built.Lib(t), dir: dir, store: filepath.Join(dir, "store")}
@@ -46,8 +48,26 @@ func newBench(t *testing.T) *bench {
 		"COFFER_PIN_ARGON2_MEMORY=64",
 		"COFFER_PIN_ARGON2_TIME=1",
 	)
-	b.run(built.Cmd(t), "token", "init", "--label", label)
+	b.env = append(b.env, settings...)
+	b.init(label)
 	return b
+}
+
+// init makes a token of the free slot.
+func (b *bench) init(label string) {
+	b.t.Helper()
+	tool := built.Need(b.t, "pkcs11-tool", "opensc")
+	free := fmt.Sprint(strings.Count(b.run(tool, "--module", b.lib, "--list-slots"), "token label"))
+	b.run(tool, "--module", b.lib, "--init-token", "--slot-index", free, "--label", label, "--so-pin", soPIN)
+	b.run(tool, "--module", b.lib, "--token-label", label, "--login", "--login-type", "so", "--so-pin", soPIN,
+		"--init-pin", "--new-pin", pin)
+}
+
+// in returns the bench for a subtest: the same token, the failures its own.
+func (b *bench) in(t *testing.T) *bench {
+	c := *b
+	c.t = t
+	return &c
 }
 
 // result is what a command left behind.
@@ -58,7 +78,8 @@ type result struct {
 
 func (r result) all() string { return r.stdout + r.stderr }
 
-// try runs a command in the bench's folder.
+// try runs a command in the bench's folder. It may fail, but not by a signal:
+// a client that crashes, be it at its exit, fails the test.
 func (b *bench) try(name string, args ...string) result {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
@@ -68,6 +89,9 @@ func (b *bench) try(name string, args ...string) result {
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
 	err := c.Run()
+	if c.ProcessState != nil && c.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
+		b.t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out.String(), errs.String())
+	}
 	return result{out.String(), errs.String(), err}
 }
 
