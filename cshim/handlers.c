@@ -6,34 +6,28 @@
 //     ever runs on one, and no signal that the host waits for is lost on one;
 //   - SIGURG and SIGPIPE, which it takes, are the host's again. A host written
 //     in Go preempts its goroutines by SIGURG and hangs without it. So nothing
-//     in this library may write to a socket without MSG_NOSIGNAL;
-//   - a fault outside this library goes to the host's handler, or ends the
-//     process as it would have without us, with its core file and no word from
-//     the Go runtime.
+//     in this library may write to a socket without MSG_NOSIGNAL.
+//
+// Handlers of faults stay with the runtime, which passes on what happens outside
+// Go: to the host's handler, or to the default action, without a word.
 #define _GNU_SOURCE
 #include <link.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <ucontext.h>
-#include <unistd.h>
 
 #include "guard.h"
 
-static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE};
-enum { nfaults = sizeof faults / sizeof *faults };
-
 static sigset_t host_mask;
 static struct sigaction host[NSIG]; // the handlers before the Go runtime
-static struct sigaction go[NSIG];   // the runtime's own, of faults
 
-static int is_fault(int sig) { return sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE; }
+static int is_fault(int sig) {
+  return sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL || sig == SIGTRAP;
+}
 
 // segments of this library in memory.
 static struct segments {
-  uintptr_t text, text_end;
   uintptr_t data, data_end;
   uintptr_t relro, relro_end;
   uintptr_t all, all_end;
@@ -51,7 +45,6 @@ static int find_self(struct dl_phdr_info *info, size_t size, void *arg) {
     if (p->p_type != PT_LOAD) continue;
     if (begin < s.all) s.all = begin;
     if (end > s.all_end) s.all_end = end;
-    if (p->p_flags & PF_X) s.text = begin, s.text_end = end;
     if (p->p_flags & PF_W) s.data = begin, s.data_end = begin + p->p_filesz;
     if (begin <= here && here < end) found = 1;
   }
@@ -101,35 +94,10 @@ __attribute__((constructor(101))) static void before_runtime(void) {
   stop_unblocking();
   sigset_t all;
   sigfillset(&all);
-  for (int i = 0; i < nfaults; i++) sigdelset(&all, faults[i]);
-  sigdelset(&all, SIGILL);
-  sigdelset(&all, SIGTRAP);
+  for (int i = 1; i < NSIG; i++) {
+    if (is_fault(i)) sigdelset(&all, i);
+  }
   pthread_sigmask(SIG_SETMASK, &all, &host_mask);
-}
-
-// on_fault sorts faults by where they happened.
-static void on_fault(int sig, siginfo_t *info, void *context) {
-  uintptr_t pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-  int by_kernel = info->si_code > 0;
-  if (by_kernel && pc >= self.text && pc < self.text_end) {
-    go[sig].sa_sigaction(sig, info, context);
-    return;
-  }
-  const struct sigaction *h = &host[sig];
-  if (h->sa_handler != SIG_DFL && h->sa_handler != SIG_IGN) {
-    if (h->sa_flags & SA_SIGINFO) {
-      h->sa_sigaction(sig, info, context);
-    } else {
-      h->sa_handler(sig);
-    }
-    return;
-  }
-  if (!by_kernel && h->sa_handler == SIG_IGN) return;
-  // The default action: when this handler returns, the instruction faults
-  // again; a signal that was sent is sent again.
-  struct sigaction dfl = {.sa_handler = SIG_DFL};
-  sigaction(sig, &dfl, NULL);
-  if (!by_kernel) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), sig);
 }
 
 // Runs after the Go runtime's constructor, which has installed its handlers
@@ -137,14 +105,8 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
 __attribute__((constructor)) static void after_runtime(void) {
   for (int i = 1; i < NSIG; i++) {
     struct sigaction now;
-    if (sigaction(i, NULL, &now) != 0 || now.sa_sigaction == host[i].sa_sigaction) continue;
-    if (!is_fault(i)) {
-      sigaction(i, &host[i], NULL);
-      continue;
-    }
-    go[i] = now;
-    now.sa_sigaction = on_fault;
-    sigaction(i, &now, NULL);
+    if (is_fault(i) || sigaction(i, NULL, &now) != 0) continue;
+    if (now.sa_sigaction != host[i].sa_sigaction) sigaction(i, &host[i], NULL);
   }
   pthread_sigmask(SIG_SETMASK, &host_mask, NULL);
 }

@@ -90,6 +90,22 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// A host that is written in Go hangs at its next collection if a library keeps
+// SIGURG to itself.
+func TestGoHost(t *testing.T) {
+	exe := filepath.Join(t.TempDir(), "gohost")
+	if msg, err := exec.Command("go", "build", "-o", exe, "./testdata/gohost").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, msg)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, exe, copyOfLib(t))
+	cmd.Env = append(os.Environ(), "COFFER_STORE=mem:", "COFFER_LOG=off")
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, msg)
+	}
+}
+
 // Where memory may not be executed, a forked child loads its copy from a
 // folder.
 func TestForkWithoutMemfd(t *testing.T) {
