@@ -60,7 +60,9 @@ func (m *Module) DigestUpdate(h p11.SessionHandle, part []byte) error {
 }
 
 // DigestKey digests the value of a secret key as a further part (PKCS #11
-// v3.2, 5.12.4).
+// v3.2, 5.12.4). No attribute of the key permits or forbids it but
+// CKA_ALLOWED_MECHANISMS; a hidden secret that could be found by trying is
+// refused. Every error ends the digest, as those of C_DigestUpdate do.
 func (m *Module) DigestKey(h p11.SessionHandle, key p11.ObjectHandle) error {
 	s, err := m.session(h)
 	if err != nil {
@@ -74,22 +76,37 @@ func (m *Module) DigestKey(h p11.SessionHandle, key p11.ObjectHandle) error {
 	if err != nil {
 		return err
 	}
-	obj, err := m.key(s, key)
+	value, err := m.digestible(s, key, o.row.Type)
 	if err != nil {
+		o.end()
 		return err
 	}
-	if obj.Class() != p11.CKO_SECRET_KEY {
-		return p11.Errorf(p11.CKR_KEY_INDIGESTIBLE, "only a secret key can be digested")
+	return o.feed(value)
+}
+
+// digestible returns the value of a secret key that a mechanism may digest.
+func (m *Module) digestible(s *session, key p11.ObjectHandle, t p11.MechanismType) ([]byte, error) {
+	obj, err := m.key(s, key)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case obj.Class() != p11.CKO_SECRET_KEY:
+		return nil, p11.Errorf(p11.CKR_KEY_INDIGESTIBLE, "only a secret key can be digested")
+	case !obj.AllowsMechanism(t):
+		return nil, p11.Errorf(p11.CKR_KEY_INDIGESTIBLE, "CKA_ALLOWED_MECHANISMS of the key lacks %v", t)
+	case obj.Guessable():
+		return nil, p11.Errorf(p11.CKR_KEY_INDIGESTIBLE, "the key is so short that its digest would give it away")
 	}
 	material, err := obj.Material()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	value, ok := material.([]byte)
 	if !ok {
-		return p11.CKR_KEY_INDIGESTIBLE
+		return nil, p11.CKR_KEY_INDIGESTIBLE
 	}
-	return o.feed(value)
+	return value, nil
 }
 
 // DigestFinal finishes a multi-part digest.

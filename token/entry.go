@@ -29,6 +29,9 @@ type snapshot struct {
 	*object.Object
 	rev        store.Rev // of the record; 0 for a session object
 	generation uint64
+	// checked is the newest revision of the store at which this is known to be
+	// the object's last state. Once the store has moved on, it is asked.
+	checked atomic.Int64
 	// verified says that the master key has vouched for the record. A public
 	// object can be read before login, unverified; it is read again after.
 	verified bool
@@ -232,13 +235,42 @@ func (m *Module) object(s *session, h p11.ObjectHandle) (*snapshot, *entry, erro
 		}
 	}
 	if snap := e.snap.Load(); snap != nil {
-		return snap, e, nil
+		current, err := m.isCurrent(e, snap)
+		if err != nil {
+			return nil, nil, err
+		}
+		if current {
+			return snap, e, nil
+		}
 	}
 	if e.owner != nil { // destroyed meanwhile
 		return nil, nil, p11.CKR_OBJECT_HANDLE_INVALID
 	}
 	snap, err := m.read(e)
 	return snap, e, err
+}
+
+// isCurrent says whether a snapshot is still the object's last state. While
+// nothing is written to the store that is one load; after that the store is
+// asked once for the record's revision. So what another process changes or
+// destroys is seen at the next use.
+func (m *Module) isCurrent(e *entry, s *snapshot) (bool, error) {
+	if e.owner != nil || e.builtin {
+		return true, nil
+	}
+	newest := m.store.Newest()
+	if s.checked.Load() == int64(newest) {
+		return true, nil
+	}
+	page, err := m.store.Range(m.ctx, store.RangeRequest{Span: store.Key(objectKey(e.token.id, e.id)), Only: store.KeysOnly})
+	if err != nil {
+		return false, deviceError(err)
+	}
+	if len(page.KVs) == 0 || page.KVs[0].Mod != s.rev {
+		return false, nil
+	}
+	s.checked.Store(int64(newest))
+	return true, nil
 }
 
 // key returns a key object, for functions that take one.

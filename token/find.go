@@ -169,10 +169,7 @@ func (m *Module) FindObjects(h p11.SessionHandle, dst []p11.ObjectHandle) (int, 
 		}
 		e := m.entryFor(s.token, id, l.private)
 		if f.rest {
-			snap := e.snap.Load()
-			if snap == nil {
-				snap, err = m.read(e)
-			}
+			snap, _, err := m.object(s, e.handle)
 			if err != nil || !snap.Matches(f.template) {
 				continue // destroyed, damaged (read has logged it), or another
 			}

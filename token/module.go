@@ -69,8 +69,9 @@ type Module struct {
 	cancel context.CancelFunc
 	closed atomic.Bool
 
-	slotMu sync.Mutex // serialises changes of the slot table
-	slots  atomic.Pointer[[]*slot]
+	slotMu  sync.Mutex // serialises changes of the slot table
+	slots   atomic.Pointer[[]*slot]
+	scanned atomic.Int64 // the newest revision when slots was read
 
 	sessions table[session]
 	objects  table[entry]

@@ -106,6 +106,7 @@ func (m *Module) rescan() error {
 }
 
 func (m *Module) rescanLocked() error {
+	newest := m.store.Newest()
 	next, _, _, err := m.nextSlot()
 	if err != nil {
 		return err
@@ -145,6 +146,7 @@ func (m *Module) rescanLocked() error {
 		slots = append(slots, &slot{id: next})
 	}
 	m.slots.Store(&slots)
+	m.scanned.Store(int64(newest))
 	for _, t := range old {
 		m.closeAll(t)
 	}
@@ -175,6 +177,37 @@ func (m *Module) slot(id p11.SlotID) (*slot, error) {
 		return nil, p11.Errorf(p11.CKR_SLOT_ID_INVALID, "there is no slot %d", id)
 	}
 	return slots[i], nil
+}
+
+// current returns a slot with what the store has in it now. If another
+// process filled it, initialised its token anew or deleted it, the table is
+// read again.
+func (m *Module) current(id p11.SlotID) (*slot, error) {
+	s, err := m.slot(id)
+	if err != nil || m.scanned.Load() == int64(m.store.Newest()) {
+		return s, err
+	}
+	kv, ok, err := m.get(slotKey(id))
+	if err != nil {
+		return nil, err
+	}
+	if ok == (s.token != nil) {
+		if !ok {
+			return s, nil
+		}
+		rec, err := unmarshalToken(kv.Value)
+		if err != nil {
+			return nil, err
+		}
+		if rec.ID == s.token.id {
+			s.token.record.Store(rec)
+			return s, nil
+		}
+	}
+	if err := m.rescan(); err != nil {
+		return nil, err
+	}
+	return m.slot(id)
 }
 
 // GetSlotList returns the slots' numbers in ascending order: one for each
@@ -215,7 +248,7 @@ func (m *Module) GetSlotInfo(id p11.SlotID) (p11.SlotInfo, error) {
 // GetTokenInfo describes the token in a slot. The memory fields are 0 and the
 // maxima are "effectively infinite", as the official profile tests have them.
 func (m *Module) GetTokenInfo(id p11.SlotID) (p11.TokenInfo, error) {
-	s, err := m.slot(id)
+	s, err := m.current(id)
 	if err != nil {
 		return p11.TokenInfo{}, err
 	}
@@ -269,7 +302,7 @@ func (m *Module) GetTokenInfo(id p11.SlotID) (p11.TokenInfo, error) {
 // CKR_TOKEN_NOT_RECOGNIZED: GnuTLS 3.7 opens a session on every slot and takes
 // that code, and no other, as "nothing to see here".
 func (m *Module) initialised(id p11.SlotID) (*token, error) {
-	s, err := m.slot(id)
+	s, err := m.current(id)
 	if err != nil {
 		return nil, err
 	}

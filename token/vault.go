@@ -12,6 +12,7 @@ import (
 
 // read opens a token object's record.
 func (m *Module) read(e *entry) (*snapshot, error) {
+	newest := m.store.Newest()
 	kv, ok, err := m.get(objectKey(e.token.id, e.id))
 	if err != nil {
 		return nil, err
@@ -28,6 +29,7 @@ func (m *Module) read(e *entry) (*snapshot, error) {
 		m.log.Error("an object cannot be read", "slot", e.token.slot, "object", e.id.String(), "error", err)
 		return nil, err
 	}
+	snap.checked.Store(int64(newest))
 	e.keep(snap)
 	return snap, nil
 }
@@ -64,7 +66,7 @@ func (m *Module) open(t *token, id object.ID, kv store.KV) (*snapshot, error) {
 	return &snapshot{Object: obj, rev: kv.Mod, generation: head.Generation, verified: verified || !sealed, keyed: verified}, nil
 }
 
-// record seals an object. A public one without anything secret in it can be
+// seal makes an object's record. A public one without anything secret in it can be
 // written while nobody is logged in; all others need the master key.
 func (t *token) seal(obj *object.Object, generation uint64) ([]byte, error) {
 	public, secret := obj.Split()

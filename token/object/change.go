@@ -44,7 +44,7 @@ func (f *Factory) changed(o *Object, id ID, values attr.Values) (*Object, error)
 	if o.wiped.Load() {
 		return nil, errWiped
 	}
-	if len(values.Bytes(p11.CKA_CHECK_VALUE)) == 0 {
+	if len(values.Bytes(p11.CKA_CHECK_VALUE)) == 0 || o.class == p11.CKO_SECRET_KEY && guessable(o.table, values) {
 		values = values.Without(p11.CKA_CHECK_VALUE)
 	}
 	k := kind{o.class, o.table, o.row}

@@ -22,6 +22,18 @@ func keyCheckValue(t p11.KeyType, value []byte) []byte {
 	return nil
 }
 
+// strength is the length in bytes from which a secret cannot be found by
+// trying (SP 800-131A: 112 bits).
+const strength = 14
+
+// guessable reports whether a secret key of these values hides its value and
+// is shorter than that. It gets no CKA_CHECK_VALUE, which everybody may read:
+// three bytes of a digest tell a secret of three bytes wholly, and one of
+// eight to a patient reader.
+func guessable(table attr.Table, values attr.Values) bool {
+	return table.Hides(values) && len(values.Bytes(p11.CKA_VALUE)) < strength
+}
+
 var checkValues = map[p11.KeyType]func([]byte) []byte{
 	p11.CKK_AES:             aesCheckValue,
 	p11.CKK_DES2:            desCheckValue,

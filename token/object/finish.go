@@ -138,6 +138,9 @@ func completeSecret(k kind, values attr.Values) (attr.Values, error) {
 		}
 		values = withMissing(values, more)
 	}
+	if guessable(k.table, values) {
+		return values.Without(p11.CKA_CHECK_VALUE), nil
+	}
 	return withCheckValue(values, keyCheckValue(k.row.Type, value))
 }
 

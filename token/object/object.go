@@ -182,6 +182,12 @@ func (o *Object) AlwaysAuthenticate() bool { return o.values.True(p11.CKA_ALWAYS
 // key that is sensitive or not extractable.
 func (o *Object) Hides() bool { return o.hides }
 
+// Guessable reports whether the object hides a secret so short that a few
+// bytes computed from it give it away to whoever tries all.
+func (o *Object) Guessable() bool {
+	return o.class == p11.CKO_SECRET_KEY && guessable(o.table, o.values)
+}
+
 // Locked reports whether the object was loaded without its secret part.
 func (o *Object) Locked() bool { return o.locked }
 
