@@ -35,9 +35,15 @@ var unlisted = map[string]map[p11.RV]string{
 	"C_DecryptUpdate": {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
 	"C_SignUpdate":    {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
 	"C_VerifyUpdate":  {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
+	"C_WrapKey":       {p11.CKR_KEY_FUNCTION_NOT_PERMITTED: useDenied},
+	"C_UnwrapKey":     {p11.CKR_KEY_FUNCTION_NOT_PERMITTED: useDenied},
+	"C_DeriveKey":     {p11.CKR_KEY_FUNCTION_NOT_PERMITTED: useDenied},
 }
 
-const wholeInput = "the mechanism takes its input in one part, for which no code is listed"
+const (
+	useDenied  = "the key's attribute for the use is false, for which no code is listed"
+	wholeInput = "the mechanism takes its input in one part, for which no code is listed"
+)
 
 // May reports whether the standard has rv for the function.
 func (f *Function) May(rv p11.RV) bool {

@@ -158,10 +158,19 @@ func TestCheckValues(t *testing.T) {
 		{"generic: SHA-1 of abc", p11.CKK_GENERIC_SECRET, "abc", "\xa9\x99\x3e"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := create(t, attr.Values{class(p11.CKO_SECRET_KEY), keyType(c.typ), str(p11.CKA_VALUE, c.value)})
+			o := create(t, attr.Values{class(p11.CKO_SECRET_KEY), keyType(c.typ), str(p11.CKA_VALUE, c.value), on(p11.CKA_EXTRACTABLE)})
 			want(t, o, str(p11.CKA_CHECK_VALUE, c.want))
 		})
 	}
+	// Three bytes of SHA-1 tell three bytes of a secret to whoever tries all.
+	t.Run("a hidden secret that is short has none", func(t *testing.T) {
+		for n, has := range map[int]bool{1: false, 3: false, 13: false, 14: true} {
+			o := create(t, attr.Values{class(p11.CKO_SECRET_KEY), keyType(p11.CKK_GENERIC_SECRET), str(p11.CKA_VALUE, string(make([]byte, n)))})
+			if got := o.values.Has(p11.CKA_CHECK_VALUE); got != has {
+				t.Errorf("%d bytes: there is one: %v, want %v", n, got, has)
+			}
+		}
+	})
 	t.Run("an empty one asks for none", func(t *testing.T) {
 		if create(t, aesTemplate(str(p11.CKA_CHECK_VALUE, ""))).values.Has(p11.CKA_CHECK_VALUE) {
 			t.Error("there is one")
