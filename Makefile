@@ -9,9 +9,10 @@ LIB := $(BUILD)/libcoffer.so
 CMD := $(BUILD)/coffer
 VERSION := 0.1.0
 
-# Asynchronous preemption sends SIGURG to threads; a library must not do that
-# to its host.
-LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1
+# Settings of the Go runtime that a library in a foreign process needs; the
+# reasons are in cshim/doc.go, and a test reads them off the built file.
+GODEBUG_DEFAULT := asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0
+LDFLAGS := -s -w -X runtime.godebugDefault=$(GODEBUG_DEFAULT)
 
 .PHONY: all demo build test check gen race fuzz bench install clean tools FORCE
 

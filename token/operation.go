@@ -203,7 +203,8 @@ func (m *Module) final(h p11.SessionHandle, p purpose, how ending, src []byte, o
 			o.end()
 			return needsLogin()
 		case len(out.Buf) >= size.Max: // the common case: straight into the caller's memory
-			out.N, err = o.op.Final(out.Buf, apart(out.Buf, src))
+			dst := out.Buf[:size.Max:size.Max]
+			out.N, err = o.op.Final(dst, apart(dst, src))
 			o.end()
 			return err
 		}
@@ -284,7 +285,8 @@ func (o *operation) update(src []byte, out *p11.Out) (consumed bool, err error) 
 		o.end()
 		return false, needsLogin()
 	}
-	out.N, err = o.op.Update(out.Buf, apart(out.Buf, src))
+	dst := out.Buf[:size.Max:size.Max]
+	out.N, err = o.op.Update(dst, apart(dst, src))
 	if err != nil {
 		o.end()
 		return false, err
