@@ -5,7 +5,6 @@ package clients
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,11 +55,7 @@ func newBench(t *testing.T, settings ...string) *bench {
 // init makes a token of the free slot.
 func (b *bench) init(label string) {
 	b.t.Helper()
-	tool := built.Need(b.t, "pkcs11-tool", "opensc")
-	free := fmt.Sprint(strings.Count(b.run(tool, "--module", b.lib, "--list-slots"), "token label"))
-	b.run(tool, "--module", b.lib, "--init-token", "--slot-index", free, "--label", label, "--so-pin", soPIN)
-	b.run(tool, "--module", b.lib, "--token-label", label, "--login", "--login-type", "so", "--so-pin", soPIN,
-		"--init-pin", "--new-pin", pin)
+	b.run(built.Cmd(b.t), "token", "init", "--label", label)
 }
 
 // in returns the bench for a subtest: the same token, the failures its own.
