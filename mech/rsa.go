@@ -158,10 +158,14 @@ func factorRSA(public rsa.PublicKey, d *big.Int) (p, q *big.Int, ok bool) {
 	halvings := k.TrailingZeroBits()
 	r := new(big.Int).Rsh(k, halvings)
 	nMinus1 := new(big.Int).Sub(n, one)
-	for _, g := range smallPrimes {
+	for i, g := range smallPrimes {
+		if i == 4 && n.ProbablyPrime(0) {
+			return nil, nil, false // no root would ever be found
+		}
 		x := new(big.Int).Exp(big.NewInt(g), r, n)
+		trivial := false
 		for range halvings {
-			if x.Cmp(one) == 0 || x.Cmp(nMinus1) == 0 {
+			if trivial = x.Cmp(one) == 0 || x.Cmp(nMinus1) == 0; trivial {
 				break
 			}
 			square := new(big.Int).Mul(x, x)
@@ -172,6 +176,9 @@ func factorRSA(public rsa.PublicKey, d *big.Int) (p, q *big.Int, ok bool) {
 				return p, q, true
 			}
 			x = square
+		}
+		if !trivial {
+			return nil, nil, false // g^(de-1) is not 1: d does not belong to n and e
 		}
 	}
 	return nil, nil, false
