@@ -77,12 +77,18 @@ func (r result) all() string { return r.stdout + r.stderr }
 // a client that crashes, be it at its exit, fails the test.
 func (b *bench) try(name string, args ...string) result {
 	b.t.Helper()
+	return b.tryWith("", name, args...)
+}
+
+// tryWith gives the command something to read.
+func (b *bench) tryWith(input, name string, args ...string) result {
+	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir, c.Env = b.dir, b.env
 	var out, errs bytes.Buffer
-	c.Stdout, c.Stderr = &out, &errs
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(input), &out, &errs
 	err := c.Run()
 	if c.ProcessState != nil && c.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
 		b.t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out.String(), errs.String())
