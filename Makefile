@@ -71,6 +71,8 @@ check: gen-check
 
 gen:
 	$(GO) generate ./...
+	@$(MAKE) --no-print-directory build
+	tests/readme.sh
 
 # Generated files are up to date: generating them again changes nothing.
 .PHONY: gen-check

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Writes the table of mechanisms into the README.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+table=$(build/coffer mechanism list --markdown)
+awk -v table="$table" '
+  /<!-- mechanisms -->/ { print; print table; skip = 1; next }
+  /<!-- \/mechanisms -->/ { skip = 0 }
+  !skip { print }
+' README.md > README.md.new
+mv README.md.new README.md
