@@ -17,6 +17,9 @@ type Draft struct {
 	given  attr.Values // the caller's template
 	values attr.Values // with all defaults
 	length int
+	// imposed says that the key which the value comes from has its say on the
+	// template.
+	imposed bool
 }
 
 // origin is how an object comes into being, as far as its attributes show it.
@@ -111,7 +114,8 @@ func (f *Factory) received(key *Object, imposes p11.AttributeType, o origin, tem
 	if err != nil {
 		return nil, err
 	}
-	if imposed, ok := key.values.Template(imposes); ok {
+	imposed, ok := key.values.Template(imposes)
+	if ok {
 		if template, err = attr.Merge(imposed, template); err != nil {
 			return nil, err
 		}
@@ -134,7 +138,7 @@ func (f *Factory) received(key *Object, imposes p11.AttributeType, o origin, tem
 	if err != nil {
 		return nil, err
 	}
-	d.length = length
+	d.length, d.imposed = length, ok
 	return d, nil
 }
 

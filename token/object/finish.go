@@ -49,7 +49,14 @@ func (d *Draft) FinishDerived(derived mech.Derived) (*Object, error) {
 	if d.kind.class == p11.CKO_DATA && !derived.Public {
 		return nil, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "the mechanism derives a key, not a data object")
 	}
-	return d.Finish(derived.Values)
+	obj, err := d.Finish(derived.Values)
+	// A short key is the beginning or the end of a long one. Where the base
+	// key's CKA_DERIVE_TEMPLATE hides the long one, whoever may derive short
+	// ones at will finds it byte by byte, with a MAC under each.
+	if err == nil && d.imposed && obj.Guessable() {
+		return nil, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "the base key's CKA_DERIVE_TEMPLATE hides the new key, which is so short that any use would give it away")
+	}
+	return obj, err
 }
 
 // FinishEncoded is Finish for a key that was unwrapped: the value of a secret
