@@ -164,7 +164,9 @@ func completePair(k kind, how attr.How, values attr.Values) (attr.Values, parsed
 		if err != nil {
 			return nil, p, err
 		}
-		values = withMissing(values, more)
+		// What the key type returns is the attribute's one form, whichever the
+		// template had: a point as it came becomes a DER OCTET STRING.
+		values = values.With(more...)
 	}
 	info, err := publicKeyInfo(k.row, p.material, values)
 	if err != nil {
