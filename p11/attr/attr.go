@@ -27,7 +27,7 @@ const (
 	ULong                    // CK_ULONG, 8 bytes
 	Bytes                    // any bytes
 	BigInt                   // unsigned big-endian integer, most significant byte first
-	UTF8                     // UTF-8 text without a terminator
+	UTF8                     // text without a terminator; UTF-8 is not enforced
 	Date                     // CK_DATE, 8 digits YYYYMMDD, or empty
 	ULongs                   // array of CK_ULONG
 	Template                 // array of CK_ATTRIBUTE, kept in the encoding of Encode
