@@ -11,7 +11,7 @@ import javax.crypto.spec.*;
  * children.
  */
 final class Threads {
-    private static final int THREADS = 40, ROUNDS = 15;
+    private static final int THREADS = 40, ROUNDS = 10;
 
     int field;
 
