@@ -6,6 +6,7 @@ import (
 	"coffer/p11"
 	"coffer/p11/attr"
 	"coffer/store"
+	"coffer/token/locked"
 	"coffer/token/object"
 	"coffer/token/seal"
 )
@@ -38,7 +39,7 @@ func (m *Module) read(e *entry) (*snapshot, error) {
 // used that it does not vouch for, but for public objects that were written
 // while nobody was logged in.
 func (m *Module) open(t *token, id object.ID, kv store.KV) (*snapshot, error) {
-	var secret *seal.Secret
+	var secret *locked.Secret
 	verified := false
 	head, public, sealed, err := seal.ReadPublic(t.id, seal.ObjectID(id), kv.Value)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 
 	"coffer/p11"
+	"coffer/token/locked"
 )
 
 // A blob:
@@ -38,7 +39,7 @@ func (m *Master) SealBlob(label string, aad, plaintext []byte) ([]byte, error) {
 
 // OpenBlob returns what SealBlob was given, for the caller to wipe, or
 // CKR_DEVICE_ERROR.
-func (m *Master) OpenBlob(label string, aad, blob []byte) (*Secret, error) {
+func (m *Master) OpenBlob(label string, aad, blob []byte) (*locked.Secret, error) {
 	key, err := m.hold(blobsKey)
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (m *Master) OpenBlob(label string, aad, blob []byte) (*Secret, error) {
 	derive(&k, key, blob[blobSaltAt:blobAt], []byte(label))
 	aead := newGCM(&k)
 	clear(k[:])
-	plaintext, err := NewSecret(len(blob) - blobAt - overhead)
+	plaintext, err := locked.New(len(blob) - blobAt - overhead)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // Package seal protects a token at rest: a PIN opens the master key, the
 // master key opens records and makes the terms of the search index, and keys
-// that are open lie in memory of their own (Secret). It knows bytes: no
+// that are open lie in memory of their own (package locked). It knows bytes: no
 // PKCS #11 object, no session, no policy and no store. It counts no PIN
 // failures; its caller does.
 //

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+
+	"coffer/token/locked"
 )
 
 // A Master is a token's master key, open: 256 random bits, and the sub-keys
@@ -14,7 +16,7 @@ import (
 // calls Wipe. Calls under way then end well; later ones return
 // CKR_USER_NOT_LOGGED_IN. All methods are safe for concurrent use.
 type Master struct {
-	keys *Secret // each key at its place below
+	keys *locked.Secret // each key at its place below
 }
 
 // Where the keys are in Master.keys.
@@ -48,7 +50,7 @@ func NewMaster() (*Master, error) {
 
 // newMaster returns the Master whose key fill writes.
 func newMaster(fill func(key []byte) error) (*Master, error) {
-	keys, err := NewSecret(masterSize)
+	keys, err := locked.New(masterSize)
 	if err != nil {
 		return nil, err
 	}
@@ -69,16 +71,16 @@ func newMaster(fill func(key []byte) error) (*Master, error) {
 // hold returns one of the keys, whole until release.
 func (m *Master) hold(at int) ([]byte, error) {
 	if m == nil {
-		return nil, errWiped
+		m = &Master{}
 	}
-	b, err := m.keys.hold()
+	b, err := m.keys.Hold()
 	if err != nil {
 		return nil, err
 	}
 	return b[at:][:keySize], nil
 }
 
-func (m *Master) release() { m.keys.release() }
+func (m *Master) release() { m.keys.Release() }
 
 // Wipe clears the keys as soon as no call uses them. It may be called twice.
 func (m *Master) Wipe() {
@@ -100,6 +102,8 @@ func (m *Master) MAC(label string, data []byte) ([32]byte, error) {
 	hmac256(&sum, sum[:], data)
 	return sum, nil
 }
+
+const redacted = "[secret]"
 
 // String returns "[secret]".
 func (m *Master) String() string { return redacted }

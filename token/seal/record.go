@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"coffer/p11"
+	"coffer/token/locked"
 )
 
 // A Header is what a record says of the object that it holds. Token and
@@ -81,7 +82,7 @@ func (m *Master) Seal(h Header, public, secret []byte) ([]byte, error) {
 // whole, and opens: the caller compares the generation.
 //
 // public is a part of record. The caller wipes secret, which is never nil.
-func (m *Master) Open(token TokenID, object ObjectID, record []byte) (h Header, public []byte, secret *Secret, err error) {
+func (m *Master) Open(token TokenID, object ObjectID, record []byte) (h Header, public []byte, secret *locked.Secret, err error) {
 	key, err := m.hold(objectsKey)
 	if err != nil {
 		return Header{}, nil, nil, err
@@ -102,7 +103,7 @@ func (m *Master) Open(token TokenID, object ObjectID, record []byte) (h Header, 
 	clear(k[:])
 	aad := make([]byte, 0, idsSize+body)
 	aad = append(append(append(aad, token[:]...), object[:]...), prefix...)
-	secret, err = NewSecret(len(sealed) - overhead)
+	secret, err = locked.New(len(sealed) - overhead)
 	if err != nil {
 		return Header{}, nil, nil, err
 	}

@@ -1,4 +1,4 @@
-package seal
+package locked
 
 import (
 	"bytes"
@@ -14,11 +14,11 @@ import (
 
 func newSecret(t testing.TB, b []byte) *Secret {
 	t.Helper()
-	s, err := SecretFrom(b)
+	s, err := From(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Wipe)
+	t.Cleanup(func() { s.Wipe() })
 	return s
 }
 
@@ -53,7 +53,7 @@ func TestNewSecretIsZero(t *testing.T) {
 		stale := s.Bytes()
 		s.Wipe()
 		stale[0] = 1 // what a careless holder does
-		z, err := NewSecret(900)
+		z, err := New(900)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestNilSecretIsAWipedOne(t *testing.T) {
 
 func TestSecretOfImpossibleSizeIsRefused(t *testing.T) {
 	for n, want := range map[int]p11.RV{-1: p11.CKR_ARGUMENTS_BAD, 1<<maxSlotBits + 1: p11.CKR_HOST_MEMORY} {
-		if _, err := NewSecret(n); p11.Code(err) != want {
+		if _, err := New(n); p11.Code(err) != want {
 			t.Errorf("%d bytes: got %v, want %v", n, err, want)
 		}
 	}
@@ -107,7 +107,7 @@ func TestConcurrentUseAndWipeNeverMixSecrets(t *testing.T) {
 		wg.Go(func() {
 			for i := range 300 {
 				want := bytes.Repeat([]byte{byte(g*31 + i)}, 48)
-				s, err := SecretFrom(want)
+				s, err := From(want)
 				if err != nil {
 					t.Error(err)
 					return
@@ -145,25 +145,18 @@ func TestSecretEqual(t *testing.T) {
 func TestNothingPrintsASecret(t *testing.T) {
 	const text = "correct horse battery staple!!!!"
 	s := newSecret(t, []byte(text))
-	m, err := newMaster(func(key []byte) error { copy(key, text); return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Wipe()
 	nested := struct {
 		S *Secret
 		s *Secret
-		M *Master
-		m *Master
-	}{s, s, m, m}
+	}{s, s}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%c", "%p", "%T", "%b"} {
-		for _, v := range []any{s, m, nested, &nested, []*Secret{s}, []*Master{m}} {
+		for _, v := range []any{s, nested, &nested, []*Secret{s}} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}
 	}
-	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "s", s, "n", nested, "m", m)
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "s", s, "n", nested, "m", m)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "s", s, "n", nested)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "s", s, "n", nested)
 	if err := json.NewEncoder(&out).Encode(nested); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +168,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 			}
 		}
 	}
-	if !bytes.Contains(out.Bytes(), []byte(redacted)) || s.String() != redacted || s.GoString() != redacted || m.String() != redacted {
+	if !bytes.Contains(out.Bytes(), []byte(redacted)) || s.String() != redacted || s.GoString() != redacted {
 		t.Errorf("want %s in the output", redacted)
 	}
 }
@@ -183,7 +176,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 func BenchmarkSecret(b *testing.B) {
 	key := make([]byte, 32)
 	for b.Loop() {
-		s, err := SecretFrom(key)
+		s, err := From(key)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,4 +1,9 @@
-package seal
+// Package locked is memory for keys: mappings of our own beside the Go heap,
+// which do not go to swap as far as the limits allow, are not in a core dump,
+// and are zero in a forked child. A Secret is a piece of it, and is cleared
+// when its owner says so and nobody uses it any more. The package knows no
+// key, no object and no cipher.
+package locked
 
 import (
 	"math/bits"

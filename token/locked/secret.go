@@ -1,4 +1,4 @@
-package seal
+package locked
 
 import (
 	"crypto/subtle"
@@ -16,7 +16,7 @@ import (
 // process lives. All methods are safe for concurrent use and on a nil Secret,
 // which is a wiped one.
 type Secret struct {
-	// users counts the calls of Use under way; wiped is added when Wipe was
+	// users counts those who hold the bytes; wiped is added when Wipe was
 	// called, and the last one out clears the bytes.
 	users atomic.Int32
 	slot  *slot // behind a pointer, so that no reflecting printer meets the bytes
@@ -25,8 +25,8 @@ type Secret struct {
 
 const wiped = math.MinInt32
 
-// NewSecret returns n zero bytes for the caller to fill through Bytes.
-func NewSecret(n int) (*Secret, error) {
+// New returns n zero bytes for the caller to fill through Bytes.
+func New(n int) (*Secret, error) {
 	if n < 0 {
 		return nil, p11.Errorf(p11.CKR_ARGUMENTS_BAD, "secret of %d bytes", n)
 	}
@@ -37,9 +37,9 @@ func NewSecret(n int) (*Secret, error) {
 	return &Secret{slot: sl, n: n}, nil
 }
 
-// SecretFrom returns a Secret with a copy of b. The caller wipes b.
-func SecretFrom(b []byte) (*Secret, error) {
-	s, err := NewSecret(len(b))
+// From returns a Secret with a copy of b. The caller wipes b.
+func From(b []byte) (*Secret, error) {
+	s, err := New(len(b))
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s *Secret) Len() int {
 // Bytes returns the bytes themselves, or nil once they are wiped, so that a
 // late caller never computes with a key of zeros. The slice is valid until
 // Wipe; after it, it may be read without a fault but has zeros or bytes that
-// are not the caller's. Where another goroutine may wipe, call Use.
+// are not the caller's. Where another goroutine may wipe, call Use or Hold.
 func (s *Secret) Bytes() []byte {
 	if s == nil || s.users.Load() < 0 {
 		return nil
@@ -70,51 +70,17 @@ func (s *Secret) Bytes() []byte {
 // meantime does not wait, and takes effect then. f does not keep the slice.
 // Use returns what f returns, or CKR_USER_NOT_LOGGED_IN if s is wiped.
 func (s *Secret) Use(f func([]byte) error) error {
-	b, err := s.hold()
+	b, err := s.Hold()
 	if err != nil {
 		return err
 	}
-	defer s.release()
+	defer s.Release()
 	return f(b)
 }
 
-// Wipe clears the bytes and gives their place back. It may be called twice.
-func (s *Secret) Wipe() {
-	if s == nil {
-		return
-	}
-	for {
-		n := s.users.Load()
-		if n < 0 {
-			return
-		}
-		if s.users.CompareAndSwap(n, n+wiped) {
-			if n == 0 {
-				free(s.slot)
-			}
-			return
-		}
-	}
-}
-
-// Equal reports, in constant time for equal lengths, whether s and o have the
-// same bytes. A wiped Secret equals nothing.
-func (s *Secret) Equal(o *Secret) bool {
-	a, err := s.hold()
-	if err != nil {
-		return false
-	}
-	defer s.release()
-	b, err := o.hold()
-	if err != nil {
-		return false
-	}
-	defer o.release()
-	return subtle.ConstantTimeCompare(a, b) == 1
-}
-
-// hold is Use without the closure; release follows unless it fails.
-func (s *Secret) hold() ([]byte, error) {
+// Hold is Use without the closure: the bytes stay whole until Release, which
+// the caller owes unless Hold fails.
+func (s *Secret) Hold() ([]byte, error) {
 	if s != nil {
 		for n := s.users.Load(); n >= 0; n = s.users.Load() {
 			if s.users.CompareAndSwap(n, n+1) {
@@ -125,10 +91,51 @@ func (s *Secret) hold() ([]byte, error) {
 	return nil, errWiped
 }
 
-func (s *Secret) release() {
-	if s.users.Add(-1) == wiped {
-		free(s.slot)
+// Release ends a Hold. It reports whether the bytes were cleared by it: s had
+// been wiped, and this was the last who held it.
+func (s *Secret) Release() (cleared bool) {
+	if s.users.Add(-1) != wiped {
+		return false
 	}
+	free(s.slot)
+	return true
+}
+
+// Wipe clears the bytes and gives their place back, at once or when the last
+// who holds them releases them. It reports whether it was at once. It may be
+// called twice.
+func (s *Secret) Wipe() (cleared bool) {
+	if s == nil {
+		return false
+	}
+	for {
+		n := s.users.Load()
+		if n < 0 {
+			return false
+		}
+		if s.users.CompareAndSwap(n, n+wiped) {
+			if n == 0 {
+				free(s.slot)
+			}
+			return n == 0
+		}
+	}
+}
+
+// Equal reports, in constant time for equal lengths, whether s and o have the
+// same bytes. A wiped Secret equals nothing.
+func (s *Secret) Equal(o *Secret) bool {
+	a, err := s.Hold()
+	if err != nil {
+		return false
+	}
+	defer s.Release()
+	b, err := o.Hold()
+	if err != nil {
+		return false
+	}
+	defer o.Release()
+	return subtle.ConstantTimeCompare(a, b) == 1
 }
 
 // A Secret is wiped under a caller only by logout, or by what has the same

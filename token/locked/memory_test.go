@@ -1,4 +1,4 @@
-package seal
+package locked
 
 import (
 	"bufio"
@@ -117,7 +117,7 @@ func TestSlotsAreReused(t *testing.T) {
 		m := &memory[a.slot.class]
 		before := m.slabs
 		for range 5000 {
-			s, err := NewSecret(n)
+			s, err := New(n)
 			if err != nil {
 				t.Fatal(err)
 			}
