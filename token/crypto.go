@@ -95,12 +95,13 @@ func (m *Module) digestible(s *session, key p11.ObjectHandle, t p11.MechanismTyp
 		return nil, p11.Errorf(p11.CKR_KEY_INDIGESTIBLE, "only a secret key can be digested")
 	case !obj.AllowsMechanism(t):
 		return nil, p11.Errorf(p11.CKR_KEY_INDIGESTIBLE, "CKA_ALLOWED_MECHANISMS of the key lacks %v", t)
-	case obj.Guessable():
-		return nil, p11.Errorf(p11.CKR_KEY_INDIGESTIBLE, "the key is so short that its digest would give it away")
 	}
 	material, err := obj.Material()
 	if err != nil {
 		return nil, err
+	}
+	if obj.Guessable() {
+		return nil, p11.Errorf(p11.CKR_KEY_INDIGESTIBLE, "the key is so short that its digest would give it away")
 	}
 	value, ok := material.([]byte)
 	if !ok {

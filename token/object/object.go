@@ -17,20 +17,23 @@
 // and its Finish takes what the mechanism contributes.
 //
 // Ownership: an Object owns the memory of all its values. Nothing passed in is
-// kept and nothing that Split or Encoded return is shared. Wipe clears the
-// values that can be secret; the parsed material (a *rsa.PrivateKey, say) and
-// copies that the runtime or the crypto packages made are beyond its reach.
+// kept and nothing that Split or Encoded return is shared. The values that can
+// be secret lie in locked memory. Whoever works with them holds the object
+// meanwhile, and so may its owner wipe it at any time: they are cleared when
+// the last has released it, and with them the parsed material (a
+// *rsa.PrivateKey, say) as far as it can be. Copies that the crypto packages
+// made are beyond its reach.
 package object
 
 import (
 	"encoding/binary"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"coffer/mech"
 	"coffer/p11"
 	"coffer/p11/attr"
+	"coffer/token/locked"
 )
 
 // Actor is who asks for an object or a change.
@@ -44,13 +47,13 @@ type Object struct {
 	keyType p11.KeyType
 	row     *mech.KeyType // nil if the object is no key
 	table   attr.Table
-	values  attr.Values // in the order of table
+	values  attr.Values    // in the order of table
+	secret  *locked.Secret // where those of them are that can be secret; nil if there are none
 	locked  bool
 	hides   bool
 	usages  uint16 // bit i: attr.Usages[i]
 	allowed []p11.MechanismType
 
-	wiped  atomic.Bool
 	parse  sync.Once
 	parsed parsed
 }
@@ -61,9 +64,15 @@ type parsed struct {
 	err      error
 }
 
-// newObject indexes values, which it keeps. row is nil for what is no key.
-func newObject(id ID, table attr.Table, row *mech.KeyType, values attr.Values) *Object {
-	o := &Object{id: id, table: table, row: row, values: ordered(table, values), hides: table.Hides(values)}
+// newObject makes the object of values, of which it takes copies. row is nil
+// for what is no key.
+func newObject(id ID, table attr.Table, row *mech.KeyType, values attr.Values) (*Object, error) {
+	own, secret, err := own(table, values)
+	if err != nil {
+		return nil, err
+	}
+	o := &Object{id: id, table: table, row: row, values: own, secret: secret, hides: table.Hides(values)}
+	o.guard()
 	o.class, _ = values.Class()
 	if row != nil {
 		o.keyType = row.Type
@@ -73,23 +82,11 @@ func newObject(id ID, table attr.Table, row *mech.KeyType, values attr.Values) *
 			o.usages |= 1 << i
 		}
 	}
-	list := values.Bytes(p11.CKA_ALLOWED_MECHANISMS)
+	list := own.Bytes(p11.CKA_ALLOWED_MECHANISMS)
 	for ; len(list) >= 8; list = list[8:] {
 		o.allowed = append(o.allowed, p11.MechanismType(binary.LittleEndian.Uint64(list)))
 	}
-	return o
-}
-
-// ordered returns the values in the order of the table, so that equal objects
-// are equal records.
-func ordered(table attr.Table, values attr.Values) attr.Values {
-	out := make(attr.Values, 0, len(values))
-	for i := range table {
-		if raw, ok := values.Get(table[i].Type); ok {
-			out = append(out, attr.Value{Type: table[i].Type, Raw: raw})
-		}
-	}
-	return out
+	return o, nil
 }
 
 // ID returns the object's identity on the token.
@@ -116,7 +113,8 @@ func (o *Object) Bits() int {
 
 // Material returns the key as a mechanism uses it: the bytes of CKA_VALUE for
 // a secret key, else what the key type's Parse makes of the attributes. It is
-// parsed once and shared: the caller must not change it. The error is
+// parsed once and shared: the caller must not change it, and holds the object
+// as long as it uses it. The error is
 // CKR_USER_NOT_LOGGED_IN for a locked object, CKR_OBJECT_HANDLE_INVALID for one
 // that was wiped, CKR_KEY_HANDLE_INVALID for one that is no key, or that of
 // Parse.
@@ -126,10 +124,10 @@ func (o *Object) Material() (any, error) {
 		return nil, p11.Errorf(p11.CKR_KEY_HANDLE_INVALID, "the object is not a key")
 	case o.locked:
 		return nil, errLocked
-	case o.wiped.Load():
+	case o.wiped():
 		return nil, errWiped
 	}
-	o.parse.Do(func() { o.parsed = parseKey(o.row, o.class, o.values) })
+	o.parse.Do(o.parseHeld)
 	return o.parsed.material, o.parsed.err
 }
 
@@ -137,6 +135,15 @@ var (
 	errLocked = p11.Errorf(p11.CKR_USER_NOT_LOGGED_IN, "the object's secret part is sealed until the user logs in")
 	errWiped  = p11.Errorf(p11.CKR_OBJECT_HANDLE_INVALID, "the object was dropped and its secrets wiped")
 )
+
+// parseHeld parses the key, unless it is wiped at this moment: no key may be
+// made of zeros.
+func (o *Object) parseHeld() {
+	if o.parsed.err = o.Hold(); o.parsed.err == nil {
+		defer o.Release()
+		o.parsed = parseKey(o.row, o.class, o.values)
+	}
+}
 
 // parseKey makes the material of a key's attributes.
 func parseKey(row *mech.KeyType, class p11.ObjectClass, values attr.Values) parsed {
@@ -183,9 +190,10 @@ func (o *Object) AlwaysAuthenticate() bool { return o.values.True(p11.CKA_ALWAYS
 func (o *Object) Hides() bool { return o.hides }
 
 // Guessable reports whether the object hides a secret so short that a few
-// bytes computed from it give it away to whoever tries all.
+// bytes computed from it give it away to whoever tries all. Of a locked object
+// it is not known, and false.
 func (o *Object) Guessable() bool {
-	return o.class == p11.CKO_SECRET_KEY && guessable(o.table, o.values)
+	return o.class == p11.CKO_SECRET_KEY && !o.locked && guessable(o.table, o.values)
 }
 
 // Locked reports whether the object was loaded without its secret part.
@@ -217,18 +225,4 @@ func (o *Object) Size() int {
 		n += 16 + len(v.Raw)
 	}
 	return n
-}
-
-// Wipe clears the values that can be secret. Whoever holds the last reference
-// calls it, once no operation uses the object or its material any more; a
-// later Material fails. It is not needed for correctness: without it the
-// memory is cleared when the garbage collector has it used again. See the
-// package comment for what it cannot reach.
-func (o *Object) Wipe() {
-	o.wiped.Store(true)
-	for _, v := range o.values {
-		if o.table.Find(v.Type).Notes&attr.N7 != 0 {
-			clear(v.Raw)
-		}
-	}
 }
