@@ -25,6 +25,18 @@ for target in "$@"; do
     test)
       need javac default-jdk-headless
       need git git
+      # The hosts of tests/hosts.
+      need sshd openssh-server
+      need gnutls-serv gnutls-bin
+      need p11-kit p11-kit
+      need '/usr/lib/*/pkcs11/p11-kit-client.so' p11-kit-modules
+      need certutil libnss3-tools
+      need /usr/lib/python3/dist-packages/PyKCS11 python3-pykcs11
+      need ods-hsmspeed libhsm-bin
+      need nginx nginx
+      need apache2 apache2-bin
+      need npm npm
+      need g++ g++
       ;;
     bench)
       need /usr/lib/softhsm/libsofthsm2.so softhsm2
