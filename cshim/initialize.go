@@ -78,6 +78,12 @@ func initialize(args *C.CK_C_INITIALIZE_ARGS) error {
 // The locks are Go's, which are the operating system's. That satisfies a
 // caller that allows them, one that uses a single thread, and also one that
 // wants its own functions to be called: they would lock what needs no lock.
+//
+// CKF_LIBRARY_CANT_CREATE_OS_THREADS is not refused. The Go runtime's threads
+// exist since the library was loaded, block every signal and do not survive a
+// fork, so a process is no better off without the library's services. GnuTLS
+// (3.8.11, Debian's 3.7.9-2+deb12u7) sets the flag always and does not try
+// again without it after CKR_NEED_TO_CREATE_THREADS.
 func checkInitArgs(args *C.CK_C_INITIALIZE_ARGS) (string, error) {
 	if args == nil {
 		return "", nil
@@ -91,8 +97,6 @@ func checkInitArgs(args *C.CK_C_INITIALIZE_ARGS) (string, error) {
 	switch {
 	case given != 0 && given != 4:
 		return "", p11.Errorf(p11.CKR_ARGUMENTS_BAD, "%d of the 4 mutex functions are given", given)
-	case args.flags&C.CKF_LIBRARY_CANT_CREATE_OS_THREADS != 0:
-		return "", p11.Errorf(p11.CKR_NEED_TO_CREATE_THREADS, "the library cannot work without threads of its own")
 	case args.pReserved == nil:
 		return "", nil
 	}
