@@ -42,7 +42,7 @@ func encryptCBCPad(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cbcPadEncryptOp{blocks: blocks{mode: cipher.NewCBCEncrypter(block, iv)}}, nil
+	return &cbcPadEncryptOp{blocks: blocks{mode: cipher.NewCBCEncrypter(block, iv), under: block}}, nil
 }
 
 func decryptCBCPad(k Key, p p11.Params) (Op, error) {
@@ -54,7 +54,7 @@ func decryptCBCPad(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	op := &cbcPadDecryptOp{block: block, blocks: blocks{mode: cipher.NewCBCDecrypter(block, iv), keep: 1}}
+	op := &cbcPadDecryptOp{blocks: blocks{mode: cipher.NewCBCDecrypter(block, iv), under: block, keep: 1}}
 	copy(op.before[:], iv)
 	return op, nil
 }
@@ -89,7 +89,7 @@ func newBlockOp(k Key, iv []byte, mode func(cipher.Block, []byte) cipher.BlockMo
 	if err != nil {
 		return nil, err
 	}
-	return &blockOp{blocks: blocks{mode: mode(block, iv)}, length: length}, nil
+	return &blockOp{blocks: blocks{mode: mode(block, iv), under: block}, length: length}, nil
 }
 
 func (o *blockOp) Final(dst, src []byte) (int, error) {
@@ -124,7 +124,6 @@ func (o *cbcPadEncryptOp) FinalSize(n int) Size {
 // until the end, and looks at the padding before it writes the rest.
 type cbcPadDecryptOp struct {
 	blocks
-	block  cipher.Block
 	before [aes.BlockSize]byte // the ciphertext block before held
 	last   [aes.BlockSize]byte // the last block's plaintext
 }
@@ -146,7 +145,7 @@ func (o *cbcPadDecryptOp) Final(dst, src []byte) (int, error) {
 		o.copyBlock(&before, src, total-2*aes.BlockSize)
 	}
 	o.copyBlock(&o.last, src, total-aes.BlockSize)
-	o.block.Decrypt(o.last[:], o.last[:])
+	o.under.Decrypt(o.last[:], o.last[:])
 	subtle.XORBytes(o.last[:], o.last[:], before[:])
 	pad, ok := padding(&o.last)
 	if ok != 1 {
@@ -161,7 +160,6 @@ func (o *cbcPadDecryptOp) FinalSize(n int) Size { return Size{Max: max(o.n+n-1, 
 
 func (o *cbcPadDecryptOp) Wipe() {
 	o.blocks.Wipe()
-	o.block = nil
 	clear(o.before[:])
 	clear(o.last[:])
 }

@@ -31,6 +31,7 @@ func newCTROp(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer erase(block) // the stream has a copy of it
 	return &ctrOp{
 		stream: cipher.NewCTR(block, ctr.Counter[:]),
 		left:   counterRoom(&ctr.Counter, int(ctr.CounterBits)),
@@ -88,4 +89,9 @@ func (o *ctrOp) Final(dst, src []byte) (int, error) { return o.Update(dst, src) 
 
 func (o *ctrOp) FinalSize(n int) Size { return o.UpdateSize(n) }
 
-func (o *ctrOp) Wipe() { o.stream = nil }
+func (o *ctrOp) Wipe() {
+	if o.stream != nil {
+		erase(o.stream)
+	}
+	o.stream = nil
+}

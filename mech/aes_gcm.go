@@ -108,6 +108,12 @@ func gcmWrapSize(_ Key, p p11.Params, n int) (int, error) {
 }
 
 func (g *gcm) wipe() {
+	if g.block != nil {
+		erase(g.block)
+	}
+	if g.aead != nil {
+		erase(g.aead)
+	}
 	g.block, g.aead = nil, nil
 }
 

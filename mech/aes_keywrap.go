@@ -112,4 +112,9 @@ func (o *keyWrapOp) Final(dst, src []byte) (int, error) {
 
 func (o *keyWrapOp) FinalSize(n int) Size { return o.form.size(n) }
 
-func (o *keyWrapOp) Wipe() { o.block = nil }
+func (o *keyWrapOp) Wipe() {
+	if o.block != nil {
+		erase(o.block)
+	}
+	o.block = nil
+}

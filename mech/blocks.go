@@ -9,11 +9,12 @@ import (
 // out every block as soon as it is determined. It is the Update of the block
 // modes.
 type blocks struct {
-	mode cipher.BlockMode
-	keep int                 // bytes to hold back in any case: 1 where the last block is special
-	held [aes.BlockSize]byte // the start of the input that is not yet put out
-	n    int                 // bytes in held
-	work [32 * aes.BlockSize]byte
+	mode  cipher.BlockMode
+	under cipher.Block        // the mode's, which may have a copy of it
+	keep  int                 // bytes to hold back in any case: 1 where the last block is special
+	held  [aes.BlockSize]byte // the start of the input that is not yet put out
+	n     int                 // bytes in held
+	work  [32 * aes.BlockSize]byte
 }
 
 // ready returns how many bytes n further ones make ready for output.
@@ -67,7 +68,11 @@ func (b *blocks) copyBlock(to *[aes.BlockSize]byte, src []byte, off int) {
 }
 
 func (b *blocks) Wipe() {
-	b.mode = nil
+	if b.mode != nil {
+		erase(b.mode)
+		erase(b.under)
+	}
+	b.mode, b.under = nil, nil
 	b.n = 0
 	clear(b.held[:])
 	clear(b.work[:])

@@ -90,5 +90,5 @@ func (c *cmac) wipe() {
 	c.Reset()
 	clear(c.k1[:])
 	clear(c.k2[:])
-	c.block = nil
+	erase(c.block)
 }

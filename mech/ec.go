@@ -31,6 +31,7 @@ var ecFamily = Family{
 		Type:           p11.CKK_EC,
 		Parse:          parseEC,
 		Complete:       completeEC,
+		Wipe:           wipeEC,
 		PublicKeyInfo:  ecPublicKeyInfo,
 		MarshalPKCS8:   marshalECPKCS8,
 		UnmarshalPKCS8: unmarshalECPKCS8,

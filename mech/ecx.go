@@ -77,6 +77,7 @@ func ecxKeyType(t p11.KeyType, curves ecxCurves) KeyType {
 		Type:           t,
 		Parse:          curves.parse,
 		Complete:       completeECX,
+		Wipe:           wipeECX,
 		PublicKeyInfo:  ecxPublicKeyInfo,
 		MarshalPKCS8:   marshalECXPKCS8,
 		UnmarshalPKCS8: curves.unmarshalPKCS8,

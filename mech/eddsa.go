@@ -122,9 +122,7 @@ func (m *eddsaMessage) whole(last []byte) ([]byte, error) {
 }
 
 func (m *eddsaMessage) wipe() {
-	if m.hash != nil {
-		m.hash.Reset()
-	}
+	wipeHash(m.hash)
 	clear(m.kept)
 	m.kept = nil
 }

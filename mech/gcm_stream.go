@@ -60,7 +60,7 @@ func (s *gcmStream) tag() [aes.BlockSize]byte {
 }
 
 func (s *gcmStream) wipe() {
-	s.ctr = gcmCounter{}
+	s.ctr.wipe()
 	s.hash.wipe()
 	clear(s.mask[:])
 }
@@ -82,6 +82,9 @@ func newGCMCounter(block cipher.Block, first [aes.BlockSize]byte) gcmCounter {
 }
 
 func (c *gcmCounter) start(low uint32) {
+	if c.stream != nil {
+		erase(c.stream)
+	}
 	binary.BigEndian.PutUint32(c.counter[12:], low)
 	c.stream = cipher.NewCTR(c.block, c.counter[:])
 	c.left = (math.MaxUint32 - uint64(low) + 1) * aes.BlockSize
@@ -97,4 +100,12 @@ func (c *gcmCounter) XORKeyStream(dst, src []byte) {
 		c.left -= uint64(n)
 		dst, src = dst[n:], src[n:]
 	}
+}
+
+// wipe leaves the block cipher to whoever made it.
+func (c *gcmCounter) wipe() {
+	if c.stream != nil {
+		erase(c.stream)
+	}
+	*c = gcmCounter{}
 }

@@ -53,7 +53,7 @@ func (o *hashingOp) FinalSize(int) Size { return o.raw.FinalSize(o.hash.Size()) 
 
 func (o *hashingOp) Wipe() {
 	o.raw.Wipe()
-	o.hash.Reset()
+	wipeHash(o.hash)
 	clear(o.digest[:])
 }
 
@@ -76,6 +76,6 @@ func (o *hashingVerifyOp) Verify(src, sig []byte) error {
 
 func (o *hashingVerifyOp) Wipe() {
 	o.raw.Wipe()
-	o.hash.Reset()
+	wipeHash(o.hash)
 	clear(o.digest[:])
 }

@@ -56,16 +56,12 @@ func (o *macVerifyOp) Verify(src, sig []byte) error {
 	return nil
 }
 
-// wipeHash forgets what h has seen, and its key where h lets us at it.
+// wipeHash forgets what h has seen and, if it has one, its key. h is of no
+// further use.
 func wipeHash(h hash.Hash) {
-	if h == nil {
-		return
+	if h != nil {
+		erase(h)
 	}
-	if w, ok := h.(interface{ wipe() }); ok {
-		w.wipe()
-		return
-	}
-	h.Reset()
 }
 
 // A keyedHash makes a MAC with the key given, and size says how many of its

@@ -70,6 +70,8 @@ type Key interface {
 	// Material returns what KeyType.Parse made of the object's attributes:
 	// []byte for a secret key, *rsa.PrivateKey, *ecdsa.PublicKey and so on. It
 	// is parsed once for each revision of the object and must not be changed.
+	// The bytes of a secret key are good until the constructor that asked for
+	// them returns, everything else until the Op is wiped.
 	Material() (any, error)
 }
 
@@ -140,7 +142,8 @@ type Mechanism struct {
 
 	// Generate makes the value of a secret key: the attributes that the
 	// standard says the mechanism contributes, CKA_VALUE among them. want is
-	// the complete template.
+	// the complete template. The secret ones among the values that Generate,
+	// GeneratePair and Derive return are nobody else's: the caller wipes them.
 	Generate func(p p11.Params, want attr.Values) (attr.Values, error)
 	// GeneratePair does so for a key pair; the curve, size and the like are in
 	// the public template.
@@ -203,6 +206,10 @@ type KeyType struct {
 	// the others and the material, such as CKA_MODULUS_BITS, or CKA_PRIME_1 and
 	// its like from n, e and d. May be nil.
 	Complete func(class p11.ObjectClass, values attr.Values, material any) (attr.Values, error)
+	// Wipe clears the material of a private key, as far as it can be got at,
+	// when nobody uses it any more. Nil for secret keys, whose bytes are their
+	// owner's.
+	Wipe func(material any)
 	// PublicKeyInfo returns the DER SubjectPublicKeyInfo of either half of a
 	// pair, for CKA_PUBLIC_KEY_INFO. Nil for secret keys.
 	PublicKeyInfo func(material any) ([]byte, error)

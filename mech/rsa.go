@@ -29,6 +29,7 @@ var rsaFamily = Family{
 		Type:           p11.CKK_RSA,
 		Parse:          parseRSA,
 		Complete:       completeRSA,
+		Wipe:           wipeRSA,
 		PublicKeyInfo:  rsaPublicKeyInfo,
 		MarshalPKCS8:   marshalRSAPKCS8,
 		UnmarshalPKCS8: unmarshalRSAPKCS8,
@@ -209,6 +210,8 @@ func completeRSA(class p11.ObjectClass, values attr.Values, material any) (attr.
 	for _, v := range rsaCRT(key) {
 		if len(values.Bytes(v.Type)) == 0 {
 			missing = append(missing, v)
+		} else {
+			clear(v.Raw)
 		}
 	}
 	return missing, nil

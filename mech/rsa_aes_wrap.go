@@ -50,6 +50,7 @@ func wrapRSAAES(k Key, p p11.Params, encoded []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer erase(block)
 	size, err := kwpLength(len(encoded))
 	if err != nil {
 		return nil, recode(err, p11.CKR_DATA_LEN_RANGE, p11.CKR_KEY_SIZE_RANGE)
@@ -105,6 +106,7 @@ func unwrapRSAAES(k Key, p p11.Params, wrapped []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer erase(block)
 	return openKWP(block, wrapped[n:])
 }
 

@@ -41,9 +41,10 @@ func (f *Factory) changed(o *Object, id ID, values attr.Values) (*Object, error)
 	if o.locked {
 		return nil, errLocked
 	}
-	if o.wiped.Load() {
-		return nil, errWiped
+	if err := o.Hold(); err != nil {
+		return nil, err
 	}
+	defer o.Release()
 	if len(values.Bytes(p11.CKA_CHECK_VALUE)) == 0 || o.class == p11.CKO_SECRET_KEY && guessable(o.table, values) {
 		values = values.Without(p11.CKA_CHECK_VALUE)
 	}
@@ -61,7 +62,7 @@ func (f *Factory) changed(o *Object, id ID, values attr.Values) (*Object, error)
 	if err := consistent(k, values); err != nil {
 		return nil, err
 	}
-	return k.object(id, values, parsed{}), nil
+	return k.object(id, values, parsed{})
 }
 
 // consistent applies the rules that tie one attribute to another. They hold

@@ -40,7 +40,7 @@ func (d *Draft) Finish(contributed attr.Values) (*Object, error) {
 	if err := consistent(d.kind, values); err != nil {
 		return nil, err
 	}
-	return d.kind.object(id, values, p), nil
+	return d.kind.object(id, values, p)
 }
 
 // FinishDerived is Finish for what a mechanism derived. Only what the standard
@@ -101,13 +101,15 @@ func cut(value []byte, length int) ([]byte, error) {
 }
 
 // object makes the object of complete values, which it copies.
-func (k kind) object(id ID, values attr.Values, p parsed) *Object {
-	values = values.With(attr.NewString(p11.CKA_UNIQUE_ID, id.String())).Clone()
-	o := newObject(id, k.table, k.row, values)
+func (k kind) object(id ID, values attr.Values, p parsed) (*Object, error) {
+	o, err := newObject(id, k.table, k.row, values.With(attr.NewString(p11.CKA_UNIQUE_ID, id.String())))
+	if err != nil {
+		return nil, err
+	}
 	if k.row != nil && !k.row.Secret && p.material != nil {
 		o.parse.Do(func() { o.parsed = p })
 	}
-	return o
+	return o, nil
 }
 
 // complete fills in what follows from an object's value. It returns the

@@ -15,9 +15,10 @@ import (
 // It panics for a locked or a wiped object, whose record it would destroy; Set
 // and Copy make none of either.
 func (o *Object) Split() (public, secret []byte) {
-	if o.locked || o.wiped.Load() {
+	if o.locked || o.Hold() != nil {
 		panic("object: splitting an object without its secrets")
 	}
+	defer o.Release()
 	var open, closed attr.Values
 	for _, v := range o.values {
 		switch {
@@ -74,20 +75,32 @@ func join(id ID, class p11.ObjectClass, public, secret []byte, locked bool, reg 
 	if err := checkStored(k, values); err != nil {
 		return nil, err
 	}
-	values = values.With(attr.NewString(p11.CKA_UNIQUE_ID, id.String())).Clone()
-	o := newObject(id, k.table, k.row, values)
-	if err := o.checkPlaces(open, closed); err != nil {
+	o, err := newObject(id, k.table, k.row, values.With(attr.NewString(p11.CKA_UNIQUE_ID, id.String())))
+	if err != nil {
 		return nil, err
+	}
+	if err := o.complete(open, closed, locked); err != nil {
+		o.Wipe()
+		return nil, err
+	}
+	return o, nil
+}
+
+// complete checks that the parts of a record are all there, each value where
+// Split puts it.
+func (o *Object) complete(open, closed attr.Values, locked bool) error {
+	if err := o.checkPlaces(open, closed); err != nil {
+		return err
 	}
 	switch {
 	case locked && o.Private():
-		return nil, damaged("a private object has a public part")
+		return damaged("a private object has a public part")
 	case locked:
 		o.locked = o.hides
 	case o.hides && len(closed) == 0:
-		return nil, damaged("the secret part is missing")
+		return damaged("the secret part is missing")
 	}
-	return o, nil
+	return nil
 }
 
 // checkStored checks the values of a record one by one.

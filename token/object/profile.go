@@ -16,9 +16,13 @@ func NewProfile(profile p11.ProfileID) *Object {
 	sum := sha256.Sum256(fmt.Appendf(nil, "coffer profile %d", uint64(profile)))
 	id := ID(sum[:16])
 	table, _ := attr.Lookup(p11.CKO_PROFILE, 0)
-	return newObject(id, table, nil, attr.Values{
+	o, err := newObject(id, table, nil, attr.Values{
 		attr.NewULong(p11.CKA_CLASS, p11.CKO_PROFILE),
 		attr.NewString(p11.CKA_UNIQUE_ID, id.String()),
 		attr.NewULong(p11.CKA_PROFILE_ID, profile),
 	})
+	if err != nil {
+		panic(err) // it has nothing secret, and so nothing that can fail
+	}
+	return o
 }

@@ -7,8 +7,9 @@ import (
 	"coffer/p11/attr"
 )
 
-// Read returns the value of t, which the caller must not change: the
-// encoding of attr.Encode for a template. The error is CKR_ATTRIBUTE_SENSITIVE
+// Read returns the value of t, which the caller must not change, and holds the
+// object while using it: the encoding of attr.Encode for a template. The error
+// is CKR_ATTRIBUTE_SENSITIVE
 // for a value that the object hides, whether or not it has it, and
 // CKR_ATTRIBUTE_TYPE_INVALID for one that it lacks.
 func (o *Object) Read(t p11.AttributeType) ([]byte, error) {
@@ -23,7 +24,7 @@ func (o *Object) Read(t p11.AttributeType) ([]byte, error) {
 	if !ok {
 		return nil, p11.Errorf(p11.CKR_ATTRIBUTE_TYPE_INVALID, "the object has no %v", t)
 	}
-	if s.Notes&attr.N7 != 0 && o.wiped.Load() {
+	if s.Notes&attr.N7 != 0 && o.wiped() {
 		return nil, errWiped
 	}
 	return raw, nil
@@ -33,9 +34,13 @@ func (o *Object) Read(t p11.AttributeType) ([]byte, error) {
 // for byte (PKCS #11 v3.2, C_FindObjectsInit). What the object hides matches
 // nothing; other values that can be secret are compared in constant time.
 func (o *Object) Matches(template attr.Values) bool {
+	if o.Hold() != nil {
+		return false
+	}
+	defer o.Release()
 	for _, v := range template {
 		s := o.table.Find(v.Type)
-		if s == nil || s.Notes&attr.N7 != 0 && (o.hides || o.wiped.Load()) {
+		if s == nil || s.Notes&attr.N7 != 0 && o.hides {
 			return false
 		}
 		raw, ok := o.values.Get(v.Type)
@@ -71,6 +76,10 @@ func (o *Object) CheckWrap(target *Object) error {
 // key, the PKCS #8 encoding of a private one. The caller wipes it. It checks
 // no permission: see CheckWrap.
 func (o *Object) Encoded() ([]byte, error) {
+	if err := o.Hold(); err != nil {
+		return nil, err
+	}
+	defer o.Release()
 	material, err := o.Material()
 	if err != nil {
 		return nil, err

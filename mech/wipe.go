@@ -1,0 +1,69 @@
+package mech
+
+import (
+	"crypto/rsa"
+	"math/big"
+	"reflect"
+)
+
+// erase sets the state of a cipher to zero: that of crypto/aes and
+// crypto/cipher holds the expanded key, whose first words are the key itself,
+// and has no method for it. What is behind x is the caller's alone and is not
+// used any more. A type that can do it itself has a method wipe.
+func erase(x any) {
+	if w, ok := x.(interface{ wipe() }); ok {
+		w.wipe()
+		return
+	}
+	v := reflect.ValueOf(x)
+	if v.Kind() == reflect.Struct { // a wrapper, as that of cipher.NewCTR
+		for i := range v.NumField() {
+			erasePointer(v.Field(i))
+		}
+		return
+	}
+	erasePointer(v)
+}
+
+// erasePointer clears what v points to, with the write barriers that the
+// collector needs.
+func erasePointer(v reflect.Value) {
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		reflect.NewAt(v.Type().Elem(), v.UnsafePointer()).Elem().SetZero()
+	}
+}
+
+// wipeBig clears the words of a number, which stays in the hands of others.
+func wipeBig(ns ...*big.Int) {
+	for _, n := range ns {
+		if n != nil {
+			clear(n.Bits()[:cap(n.Bits())])
+		}
+	}
+}
+
+// wipeRSA clears what crypto/rsa shows of a private key. It keeps another form
+// of d, p and q, of which it shows nothing.
+func wipeRSA(material any) {
+	if key, ok := material.(*rsa.PrivateKey); ok {
+		wipeBig(key.D, key.Precomputed.Dp, key.Precomputed.Dq, key.Precomputed.Qinv)
+		wipeBig(key.Primes...)
+	}
+}
+
+// wipeEC clears what crypto/ecdsa shows of a private key, which has copies of
+// its own for signing and for ECDH.
+func wipeEC(material any) {
+	if key, ok := material.(*ecPrivateKey); ok {
+		wipeBig(key.D)
+	}
+}
+
+// wipeECX clears the seed or scalar and what was made of it, but for the copy
+// that crypto/ecdh keeps of an X25519 key.
+func wipeECX(material any) {
+	if key, ok := material.(*ecxPrivateKey); ok {
+		clear(key.private)
+		clear(key.signing)
+	}
+}
