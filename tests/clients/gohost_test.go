@@ -46,17 +46,22 @@ func TestGoHost(t *testing.T) {
 	// A host that hangs tells where.
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGQUIT) }
 	c.WaitDelay = 10 * time.Second
-	c.Dir, c.Env = b.dir, b.env
+	c.Dir, c.Env = b.dir, append(b.env, "GOGC=5", "GODEBUG=gctrace=1")
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	forced := bytes.Count(out, []byte("(forced)"))
+	inside := len(regexp.MustCompile(`(?m)^gc \d+ @`).FindAll(out, -1)) - forced
+	if inside < 10 {
+		t.Errorf("%d collections of the library's runtime, %d of the host's", inside, forced)
 	}
 	for _, count := range []string{"uses", "collections", "notifications", "faults", "children"} {
 		if !regexp.MustCompile(count + ` [1-9]\d`).Match(out) {
 			t.Errorf("fewer than ten %s:\n%s", count, out)
 		}
 	}
-	t.Logf("%s", out)
+	t.Logf("%d collections inside, %s", inside, out[bytes.LastIndex(out, []byte("uses")):])
 }
 
 // The dump of goroutines that SIGQUIT asks for is the host's: its runtime

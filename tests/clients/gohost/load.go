@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,9 @@ func load(d time.Duration) error {
 	if err := p.Initialize(); err != nil {
 		return err
 	}
+	// Traced as forced, the collections of this runtime are told from those of
+	// the library's, which are as frequent as GOGC has them.
+	debug.SetGCPercent(-1)
 	t, err := open(p)
 	if err != nil {
 		return err
@@ -42,9 +46,7 @@ func load(d time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	g := group{cancel: cancel}
-	for range 2 {
-		go spin()
-	}
+	go spin()
 	counts := []struct {
 		name string
 		n    atomic.Int64
@@ -126,18 +128,12 @@ func (g *group) wait() error {
 	return errors.Join(g.errs...)
 }
 
-// spin calls nothing, so that only SIGURG can stop it for a collection. It
-// sleeps now and then to leave the processors to others.
+// spin calls nothing and never ends: only SIGURG can stop it for a collection.
 func spin() {
-	for {
-		s := rand.Uint64()
-		for range 20_000_000 {
-			s = s*6364136223846793005 + 1442695040888963407
-		}
+	for s := rand.Uint64(); ; s++ {
 		if s == 0 {
 			fmt.Println("never")
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
