@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"coffer/mech"
+	"coffer/p11"
+)
+
+func (a *app) mechanismList() *cobra.Command {
+	var markdown bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the mechanisms",
+		Long: `Lists the mechanisms of this coffer, with the sizes of the keys that they take
+and the functions that take them: to see whether an application finds what it
+needs. It opens no store.`,
+		Example: `  coffer mechanism list
+  coffer mechanism list --json`,
+		Args: noArgs,
+	}
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "print the table of the documentation")
+	cmd.RunE = does(func(*cobra.Command) error {
+		all, err := mechanisms(mech.NewRegistry(mech.All()...))
+		if err != nil {
+			return err
+		}
+		return a.print(all, func(w io.Writer) error {
+			if markdown {
+				return printMarkdown(w, all)
+			}
+			rows := [][]string{{"MECHANISM", "MIN", "MAX", "UNIT", "KEYS", "FUNCTIONS"}}
+			for _, v := range all {
+				row := []string{v.Name, "", "", v.Unit, strings.Join(v.Keys, ","), strings.Join(v.Functions, ",")}
+				if v.Unit != "" {
+					row[1], row[2] = fmt.Sprint(v.Min), fmt.Sprint(v.Max)
+				}
+				rows = append(rows, row)
+			}
+			return table(w, rows)
+		})
+	})
+	return cmd
+}
+
+// A mechanismView is a mechanism as it is printed.
+type mechanismView struct {
+	Name      string   `json:"name"`
+	Code      uint64   `json:"code"`
+	Keys      []string `json:"keys"`
+	Min       int      `json:"min"`
+	Max       int      `json:"max"`
+	Unit      string   `json:"unit,omitempty"` // of Min and Max; none for mechanisms without a key
+	Functions []string `json:"functions"`
+}
+
+// functions are what a mechanism can be for, in the order they are printed in.
+var functions = []struct {
+	flag p11.Flags
+	name string
+}{
+	{p11.CKF_ENCRYPT, "encrypt"},
+	{p11.CKF_DECRYPT, "decrypt"},
+	{p11.CKF_DIGEST, "digest"},
+	{p11.CKF_SIGN, "sign"},
+	{p11.CKF_VERIFY, "verify"},
+	{p11.CKF_GENERATE, "generate"},
+	{p11.CKF_GENERATE_KEY_PAIR, "generate pair"},
+	{p11.CKF_WRAP, "wrap"},
+	{p11.CKF_UNWRAP, "unwrap"},
+	{p11.CKF_DERIVE, "derive"},
+}
+
+var units = map[mech.Unit]string{mech.Bits: "bits", mech.Bytes: "bytes"}
+
+func mechanisms(reg *mech.Registry) ([]mechanismView, error) {
+	var out []mechanismView
+	for _, t := range reg.Mechanisms() {
+		row, err := reg.Lookup(t)
+		if err != nil {
+			return nil, err
+		}
+		v := mechanismView{
+			Name: t.String(), Code: uint64(t),
+			Min: row.Size.Min, Max: row.Size.Max, Unit: units[row.Size.Unit],
+			Keys: []string{}, Functions: []string{},
+		}
+		for _, k := range row.Keys {
+			v.Keys = append(v.Keys, strings.TrimPrefix(k.String(), "CKK_"))
+		}
+		for _, f := range functions {
+			if row.Flags()&f.flag != 0 {
+				v.Functions = append(v.Functions, f.name)
+			}
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// printMarkdown writes the README's table.
+func printMarkdown(w io.Writer, all []mechanismView) error {
+	if _, err := fmt.Fprint(w, "| mechanism | key size | functions |\n|---|---|---|\n"); err != nil {
+		return err
+	}
+	for _, v := range all {
+		size := ""
+		switch {
+		case v.Unit == "":
+		case v.Min == v.Max:
+			size = fmt.Sprintf("%d %s", v.Min, v.Unit)
+		default:
+			size = fmt.Sprintf("%d–%d %s", v.Min, v.Max, v.Unit)
+		}
+		if _, err := fmt.Fprintf(w, "| `%s` | %s | %s |\n", v.Name, size, strings.Join(v.Functions, ", ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
