@@ -87,6 +87,30 @@ head -c 64 /dev/urandom > plain
 iv=000102030405060708090a0b0c0d0e0f
 user --encrypt --mechanism AES-CBC-PAD --iv $iv --id 04 --input-file plain --output-file cipher >out 2>&1
 user --wrap --mechanism AES-CBC-PAD --iv $iv --id 03 --application-id 04 --output-file wrapped >>out 2>&1
-fact "wrapped: $(tr -d '\000' < "$file" | tail -c +600 | head -c 48 | od -An -tx1 | while read -r line; do fact "$line"; done
+fact "wrapped: $(od -An -tx1 wrapped | tr -d ' \n')"
+user --delete-object --type secrkey --id 04 >>out 2>&1
+user --unwrap --mechanism AES-CBC-PAD --iv $iv --id 03 --input-file wrapped --key-type AES: --application-id 05 --application-label data --private >>out 2>&1
+user --decrypt --mechanism AES-CBC-PAD --iv $iv --id 05 --input-file cipher --output-file again >>out 2>&1
+cmp plain again
+fact "the unwrapped key decrypts what the first one encrypted"
 
-printf '\nDone, with %s.\n' "$("$coffer" version | head -n 1)"
+say "A sensitive key cannot be read, not even by its owner."
+if user --read-object --type secrkey --id 03 --output-file stolen >out 2>&1 && [ -s stolen ]; then
+  echo "the key was read" >&2
+  exit 1
+fi
+fact "$(grep -m1 -oE 'CKR_[A-Z_]+|error: .*' out || tail -n 1 out)"
+
+say "On disk there is ciphertext only."
+fact "$(find store -type f | wc -l) files, $(du -sh store | cut -f1)"
+for secret in "$pin" "$so_pin" wrapper; do
+  if grep -rqaF -- "$secret" store; then
+    echo "\"$secret\" is in the store in the clear" >&2
+    exit 1
+  fi
+done
+fact "neither a PIN nor the label of a private key is in them; a piece of the largest:"
+file=$(find store -type f -printf '%s %p\n' | sort -rn | head -n 1 | cut -d' ' -f2-)
+tr -d '\000' < "$file" | tail -c +600 | head -c 48 | od -An -tx1 | while read -r line; do fact "$line"; done
+
+printf '\nDone, with coffer %s.\n' "$("$coffer" version | head -n 1)"
