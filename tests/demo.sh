@@ -109,8 +109,7 @@ for secret in "$pin" "$so_pin" wrapper; do
     exit 1
   fi
 done
-fact "neither a PIN nor the label of a private key is in them; a piece of the largest:"
-file=$(find store -type f -printf '%s %p\n' | sort -rn | head -n 1 | cut -d' ' -f2-)
-tr -d '\000' < "$file" | tail -c +600 | head -c 48 | od -An -tx1 | while read -r line; do fact "$line"; done
+fact "neither a PIN nor the label of a private key is in them; a piece of them:"
+find store -type f -exec cat {} + | tr -d '\000' | tail -c +3000 | head -c 48 | od -An -tx1 | while read -r line; do fact "$line"; done
 
 printf '\nDone, with coffer %s.\n' "$("$coffer" version | head -n 1)"
