@@ -30,6 +30,11 @@ var (
 	ErrFull = errors.New("store: no space left")
 	// ErrCorrupt means that what the store holds is damaged.
 	ErrCorrupt = errors.New("store: corrupt")
+	// ErrUnavailable means that whoever serves the store does not answer, or
+	// that the connection to him broke in the middle of a call. A Txn that
+	// ends like this may have been carried out or may yet be, as one whose
+	// context ended; anything else can be tried again.
+	ErrUnavailable = errors.New("store: no answer")
 	// ErrFailed means that the engine broke in the middle of its work and
 	// refuses to go on. What was acknowledged is safe; opening the store anew
 	// may help.

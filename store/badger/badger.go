@@ -46,10 +46,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,6 +54,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"coffer/store"
+	"coffer/store/folder"
 )
 
 // Options are the choices of a store's user. The zero value is good.
@@ -67,6 +65,12 @@ type Options struct {
 	// History is how many revisions are kept without being told to compact;
 	// the store may keep some more. 0 is 10 000.
 	History int
+	// Newest, if not nil, is where the store keeps its newest revision, for
+	// others to see as Store.Newest does. It may be in memory that is shared
+	// with other processes, and must stay there as long as the store.
+	Newest *atomic.Int64
+	// Group is folder.Options.Group.
+	Group int
 	// Reserve is how many bytes must be free on the file system for a
 	// transaction to be carried out; half of it must be to open the store and
 	// to close it. 0 is 32 MiB. Less is a risk: see the package comment.
@@ -88,13 +92,14 @@ func (o Options) withDefaults() Options {
 
 // Store is an opened store. It implements store.Backend.
 type Store struct {
-	dir  string
-	opt  Options
-	db   *badger.DB
-	lock *folderLock
-	log  *errorLog
-	wal  *wal
-	line timeline
+	dir     string
+	opt     Options
+	db      *badger.DB
+	folder  *folder.Folder
+	release func() // gives the lock of the folder up
+	log     *errorLog
+	wal     *wal
+	line    timeline
 
 	// inside is held for reading by every call that uses db, and for writing
 	// to close it.
@@ -106,10 +111,11 @@ type Store struct {
 	queue  queue
 	turn   chan struct{} // holds a token while somebody writes
 	wrote  bool          // guarded by turn
+	shared int           // the log whose mode was seen to; guarded by turn
 	broken atomic.Pointer[error]
 }
 
-var _ store.Backend = (*Store)(nil)
+var _ store.Once = (*Store)(nil)
 
 // Open opens the store in the folder dir, and makes the folder if only it is
 // missing, accessible to its owner alone.
@@ -118,35 +124,60 @@ var _ store.Backend = (*Store)(nil)
 // if it is in use, ErrReadOnly if it may not be written, ErrFull, ErrCorrupt,
 // or ErrFailed for anything else. Each names the path.
 func Open(dir string, opt Options) (*Store, error) {
-	dir, err := filepath.Abs(dir)
+	f, err := folder.Open(dir, folder.Options{Group: opt.Group})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", store.ErrFailed, dir, err)
+		return nil, err
 	}
 	opt = opt.withDefaults()
-	if err := makeFolder(dir); err != nil {
+	if err := wait(f, opt.Wait); err != nil {
+		f.Close()
 		return nil, err
 	}
-	lock, err := lockFolder(dir, opt.Wait)
-	if err != nil {
-		return nil, err
-	}
+	return OpenIn(f, opt, f.Close)
+}
+
+// OpenIn opens the store in a folder of which the caller has taken the lock.
+// release gives the lock up. It is called when the store is closed, or could
+// not be opened; but not if something goes on that may still write.
+func OpenIn(f *folder.Folder, opt Options, release func()) (*Store, error) {
 	s := &Store{
-		dir:  dir,
-		opt:  opt,
-		lock: lock,
-		log:  new(errorLog),
-		done: make(chan struct{}),
-		turn: make(chan struct{}, 1),
+		dir:     f.Path(),
+		opt:     opt.withDefaults(),
+		folder:  f,
+		release: release,
+		log:     new(errorLog),
+		done:    make(chan struct{}),
+		turn:    make(chan struct{}, 1),
 	}
 	if err := s.open(); err != nil {
 		// A panic has left goroutines behind that may still write; nobody
 		// may open the folder while they live.
 		if !errors.As(err, new(*panicked)) {
-			lock.release()
+			release()
 		}
 		return nil, err
 	}
 	return s, nil
+}
+
+// The first try after the first is soon: a command that writes one thing
+// holds the lock for some milliseconds.
+const (
+	firstPause = 2 * time.Millisecond
+	maxPause   = 50 * time.Millisecond
+)
+
+// wait takes the lock of f and waits for it for some time.
+func wait(f *folder.Folder, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		err := f.Lock()
+		left := time.Until(deadline)
+		if err == nil || !errors.Is(err, store.ErrLocked) || left <= 0 {
+			return err
+		}
+		time.Sleep(min(pause, left))
+	}
 }
 
 func (s *Store) open() (err error) {
@@ -159,6 +190,9 @@ func (s *Store) open() (err error) {
 	levelZero, err := examineFolder(s.dir)
 	if err != nil {
 		return err
+	}
+	if err := syncLogs(s.dir); err != nil {
+		return folder.FileError(err)
 	}
 	s.db, err = badger.OpenManaged(options(s.dir, s.log, levelZero))
 	if err != nil {
@@ -184,9 +218,9 @@ func (s *Store) open() (err error) {
 	if err != nil {
 		return err
 	}
-	s.line.init(newest, floor)
+	s.line.init(newest, floor, s.opt.Newest)
 	s.db.SetDiscardTs(uint64(floor))
-	return restrictFiles(s.dir)
+	return restrictFiles(s.folder)
 }
 
 // options are chosen for a store that costs its host little: it opens in a
@@ -195,7 +229,7 @@ func options(dir string, log badger.Logger, levelZero int) badger.Options {
 	o := badger.DefaultOptions(dir)
 	o.MetricsEnabled = false
 	o.Logger = log
-	o.BypassLockGuard = true // see folderLock
+	o.BypassLockGuard = true // see package folder
 	o.DetectConflicts = false
 	// The wal syncs, once for a batch.
 	o.SyncWrites = false
@@ -289,7 +323,7 @@ func (s *Store) close() error {
 	go func() {
 		err := s.closeDB()
 		if !errors.As(err, new(*panicked)) {
-			s.lock.release()
+			s.release()
 		}
 		finished <- err
 	}()
@@ -306,7 +340,7 @@ func (s *Store) close() error {
 func (s *Store) closeDB() (err error) {
 	defer s.guard(&err)
 	err = s.translate("closing", s.db.Close())
-	return errors.Join(err, restrictFiles(s.dir))
+	return errors.Join(err, restrictFiles(s.folder))
 }
 
 // Watch implements store.Backend.
@@ -316,25 +350,4 @@ func (s *Store) Watch(ctx context.Context, span store.Span, from store.Rev) iter
 		defer s.line.removeWatcher()
 		store.Follow(ctx, s, span, from)(yield)
 	}
-}
-
-// makeFolder makes dir if it is missing.
-func makeFolder(dir string) error {
-	err := os.Mkdir(dir, 0o700)
-	switch {
-	case err == nil:
-		// Whatever the umask took away; and the folder must survive a crash
-		// as its content will.
-		if err := os.Chmod(dir, 0o700); err != nil {
-			return fileError(err)
-		}
-		inheritMode(dir)
-		return fileError(syncFolder(filepath.Dir(dir)))
-	case errors.Is(err, fs.ErrExist):
-		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-			return fmt.Errorf("%w: %s is not a folder", store.ErrNotFound, dir)
-		}
-		return nil
-	}
-	return fileError(err)
 }

@@ -23,3 +23,7 @@ func open(t testing.TB, dir string, opt Options) *Store {
 	}
 	return s
 }
+
+func TestOnce(t *testing.T) {
+	storetest.RunOnce(t, func(t *testing.T, dir string) store.Once { return open(t, dir, Options{}) })
+}

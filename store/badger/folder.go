@@ -1,7 +1,6 @@
 package badger
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"coffer/store"
+	"coffer/store/folder"
 )
 
 // examineFolder makes sure that Badger can open what is in dir, and returns
@@ -27,11 +27,11 @@ import (
 func examineFolder(dir string) (levelZero int, err error) {
 	path := filepath.Join(dir, badger.ManifestFilename)
 	file, err := os.Open(path)
-	if isMissing(err) {
+	if folder.IsMissing(err) {
 		return 0, checkFresh(dir)
 	}
 	if err != nil {
-		return 0, fileError(err)
+		return 0, folder.FileError(err)
 	}
 	defer file.Close()
 	manifest, _, err := badger.ReplayManifestFile(file, 0, badger.DefaultOptions(dir))
@@ -53,7 +53,7 @@ func examineFolder(dir string) (levelZero int, err error) {
 func checkFresh(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fileError(err)
+		return folder.FileError(err)
 	}
 	for _, e := range entries {
 		if slices.Contains([]string{".sst", ".mem"}, filepath.Ext(e.Name())) {
@@ -74,12 +74,12 @@ func examineTable(path string) (err error) {
 	switch {
 	case err == nil:
 		defer file.Close(-1)
-	case isMissing(err):
+	case folder.IsMissing(err):
 		return fmt.Errorf("%w: %s is missing", store.ErrCorrupt, path)
 	case errors.Is(err, unix.EINVAL): // cannot map an empty file
 		return fmt.Errorf("%w: %s is empty", store.ErrCorrupt, path)
 	default:
-		return fileError(err)
+		return folder.FileError(err)
 	}
 	_, err = table.OpenTable(file, table.Options{
 		ReadOnly: true,
@@ -91,45 +91,20 @@ func examineTable(path string) (err error) {
 	return nil
 }
 
-// inheritMode sees to it that files made in dir are for their owner alone,
-// whatever the mode that Badger asks for and the umask: a default access
-// control list does that, where the file system has them. The umask itself
-// is the host's, and every thread's at once.
-func inheritMode(dir string) {
-	const (
-		version                     = 2
-		user, group, other          = 0x01, 0x04, 0x20
-		readWriteExecute, undefined = 7, 0xffffffff
-	)
-	acl := binary.LittleEndian.AppendUint32(nil, version)
-	for _, e := range []struct{ tag, perm uint16 }{{user, readWriteExecute}, {group, 0}, {other, 0}} {
-		acl = binary.LittleEndian.AppendUint16(acl, e.tag)
-		acl = binary.LittleEndian.AppendUint16(acl, e.perm)
-		acl = binary.LittleEndian.AppendUint32(acl, undefined)
-	}
-	// If it fails, the folder's own mode still shuts everyone out, and
-	// restrictFiles catches up.
-	_ = unix.Setxattr(dir, "system.posix_acl_default", acl, 0)
-}
-
-// restrictFiles takes the files of dir from everyone but their owner.
-func restrictFiles(dir string) error {
-	entries, err := os.ReadDir(dir)
+// restrictFiles gives the files of the store their modes, which Badger chooses
+// otherwise.
+func restrictFiles(f *folder.Folder) error {
+	entries, err := os.ReadDir(f.Path())
 	if err != nil {
-		return fileError(err)
+		return folder.FileError(err)
 	}
 	for _, e := range entries {
+		// Badger removes files when it has no more use for them.
 		if !ownFile(e.Name()) {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
-		info, err := os.Lstat(path)
-		if err == nil && info.Mode().IsRegular() && info.Mode().Perm() != 0o600 {
-			err = os.Chmod(path, 0o600)
-		}
-		// Badger removes files when it has no more use for them.
-		if err != nil && !isMissing(err) {
-			return fileError(err)
+		if err := f.Restrict(e.Name()); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -139,19 +114,10 @@ func restrictFiles(dir string) error {
 // the folder: a socket, or whatever the user has put there.
 func ownFile(name string) bool {
 	switch name {
-	case lockFile, badger.ManifestFilename, badger.KeyRegistryFileName, "DISCARD":
+	case badger.ManifestFilename, badger.KeyRegistryFileName, "DISCARD":
 		return true
 	}
 	return slices.Contains([]string{".sst", ".mem", ".vlog"}, filepath.Ext(name))
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
 
 // room returns ErrFull if the file system has less than need bytes left.
@@ -165,4 +131,14 @@ func (s *Store) room(need int64) error {
 			store.ErrFull, s.dir, free>>10, need>>10)
 	}
 	return nil
+}
+
+// shareFiles sees to it that the other members of the folder's group can go on
+// with the files that Badger has begun since it last did: a new log, or a
+// manifest written anew. What it cannot do is no concern of this transaction's.
+func (s *Store) shareFiles() {
+	_ = s.folder.Restrict(badger.ManifestFilename)
+	if s.shared != s.wal.id && restrictFiles(s.folder) == nil {
+		s.shared = s.wal.id
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -198,30 +197,10 @@ func TestFullDisk(t *testing.T) {
 	if err := s.closeDB(); err != nil {
 		t.Fatal(err)
 	}
-	s.lock.release()
+	s.release()
 	s = open(t, dir, Options{})
 	defer s.Close()
 	if _, ok, err := store.Get(t.Context(), s, []byte("more")); !ok || err != nil {
 		t.Errorf("afterwards: %t, %v", ok, err)
-	}
-}
-
-func TestLockOutlivesThoseWhoForgetIt(t *testing.T) {
-	dir := t.TempDir()
-	l, err := lockFolder(dir, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := l.id
-	l = nil
-	runtime.GC() // closes files that nothing refers to
-	runtime.GC()
-	_, out := child(t, "hold", dir)
-	if out.Scan(); !strings.Contains(out.Text(), "in use") {
-		t.Errorf("another process: %s", out.Text())
-	}
-	held.folders[id].release()
-	if err := open(t, dir, Options{Wait: -1}).Close(); err != nil {
-		t.Error(err)
 	}
 }

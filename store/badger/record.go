@@ -18,10 +18,16 @@ const (
 // revision on, and so also tells our stores from other databases of Badger's.
 var floorKey = []byte{metaKey, 'f'}
 
+// nameKey holds the name of the newest transaction that has one. Its history
+// is that of the store, and so tells of every revision which transaction it
+// was.
+var nameKey = []byte{metaKey, 't'}
+
 // A record begins with the version of its format.
 const (
 	valueFormat = 1
 	floorFormat = 1
+	nameFormat  = 1
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -80,6 +86,23 @@ func parseFloor(b []byte) (store.Rev, error) {
 		return 0, errRecord
 	}
 	return floor, nil
+}
+
+// appendName appends the record of nameKey: format, name, CRC-32C of both.
+func appendName(b []byte, id [16]byte) []byte {
+	start := len(b)
+	b = append(append(b, nameFormat), id[:]...)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
+}
+
+func parseName(b []byte) (id [16]byte, err error) {
+	rest, ok := cutFormat(b, nameFormat)
+	if !ok || len(rest) != len(id)+4 ||
+		binary.BigEndian.Uint32(rest[len(id):]) != crc32.Checksum(b[:len(b)-4], castagnoli) {
+		return id, errRecord
+	}
+	copy(id[:], rest)
+	return id, nil
 }
 
 func checksum(key []byte, mod store.Rev, header, value []byte) uint32 {

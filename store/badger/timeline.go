@@ -11,7 +11,7 @@ import (
 // timeline is which revisions there are, and the last of them in memory for
 // those who watch.
 type timeline struct {
-	known atomic.Int64 // newest, for those without the lock
+	known *atomic.Int64 // newest, for those without the lock
 
 	mu       sync.RWMutex // guards what follows
 	newest   store.Rev
@@ -26,7 +26,10 @@ type timeline struct {
 // reads from disk.
 const recentBytes = 1 << 20
 
-func (t *timeline) init(newest, floor store.Rev) {
+func (t *timeline) init(newest, floor store.Rev, known *atomic.Int64) {
+	if t.known = known; known == nil {
+		t.known = new(atomic.Int64)
+	}
 	t.newest, t.floor, t.newer = newest, floor, make(chan struct{})
 	t.known.Store(int64(newest))
 }

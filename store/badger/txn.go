@@ -2,6 +2,7 @@ package badger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,8 +16,9 @@ import (
 // request is a transaction on its way.
 type request struct {
 	txn   store.Txn
-	taken atomic.Bool  // by a writer, or by its caller who gave up
-	done  chan outcome // has room for the one outcome
+	name  *store.Attempt // nil of a transaction without one
+	taken atomic.Bool    // by a writer, or by its caller who gave up
+	done  chan outcome   // has room for the one outcome
 }
 
 type outcome struct {
@@ -57,14 +59,23 @@ func (q *queue) pop() []*request {
 
 // Txn implements store.Backend.
 func (s *Store) Txn(ctx context.Context, t store.Txn) (store.Result, error) {
+	return s.txn(ctx, &request{txn: t})
+}
+
+// TxnOnce implements store.Once.
+func (s *Store) TxnOnce(ctx context.Context, t store.Txn, a store.Attempt) (store.Result, error) {
+	return s.txn(ctx, &request{txn: t, name: &a})
+}
+
+func (s *Store) txn(ctx context.Context, r *request) (store.Result, error) {
 	if err := s.enter(ctx); err != nil {
 		return store.Result{}, err
 	}
 	defer s.leave()
-	if err := t.Validate(); err != nil {
+	if err := r.txn.Validate(); err != nil {
 		return store.Result{}, err
 	}
-	r := &request{txn: t, done: make(chan outcome, 1)}
+	r.done = make(chan outcome, 1)
 	s.queue.push(r)
 	for {
 		var reason error
@@ -113,14 +124,22 @@ func (s *Store) write(batch []*request) {
 func (s *Store) commit(batch []*request, outcomes []outcome) (err error) {
 	defer s.guard(&err)
 	defer faults()()
-	if err := s.failed(); err != nil {
+	if err := errors.Join(s.failed(), s.folder.Check()); err != nil {
 		return err
 	}
 	newest, floor := s.line.at()
 	view := s.viewAt(newest)
 	defer view.close()
 	var transactions [][]store.Event
+	var names []*store.Attempt // of transactions
 	for i, r := range batch {
+		if r.name != nil && r.name.Again {
+			rev, err := s.carriedOut(*r.name, newest)
+			if rev != 0 || err != nil {
+				outcomes[i] = outcome{store.Result{Rev: rev, Done: rev != 0}, err}
+				continue
+			}
+		}
 		rev := newest + store.Rev(len(transactions)) + 1
 		changes, done, err := r.txn.Evaluate(view, rev)
 		if err != nil {
@@ -132,6 +151,7 @@ func (s *Store) commit(batch []*request, outcomes []outcome) (err error) {
 		} else {
 			view.apply(changes)
 			transactions = append(transactions, changes)
+			names = append(names, r.name)
 		}
 		outcomes[i].result = store.Result{Rev: rev, Done: done}
 	}
@@ -142,7 +162,7 @@ func (s *Store) commit(batch []*request, outcomes []outcome) (err error) {
 		return err
 	}
 	s.wrote = true
-	raised, err := s.writeAll(transactions, floor)
+	raised, err := s.writeAll(transactions, names, floor)
 	if err == nil {
 		err = s.wal.sync()
 	}
@@ -155,6 +175,9 @@ func (s *Store) commit(batch []*request, outcomes []outcome) (err error) {
 	}
 	s.line.advance(transactions)
 	s.discardBefore(raised)
+	if s.folder.Group() != 0 {
+		s.shareFiles()
+	}
 	return nil
 }
 
@@ -165,7 +188,7 @@ const writeTimeout = 30 * time.Second
 
 // writeAll hands transactions to Badger and waits until they are in its log.
 // It returns the floor, raised if it was due.
-func (s *Store) writeAll(transactions [][]store.Event, floor store.Rev) (store.Rev, error) {
+func (s *Store) writeAll(transactions [][]store.Event, names []*store.Attempt, floor store.Rev) (store.Rev, error) {
 	prepared := make([]*badger.Txn, len(transactions))
 	for i, changes := range transactions {
 		t, err := s.prepare(changes)
@@ -173,6 +196,11 @@ func (s *Store) writeAll(transactions [][]store.Event, floor store.Rev) (store.R
 			return 0, err
 		}
 		prepared[i] = t
+		if names[i] != nil {
+			if err := t.Set(nameKey, appendName(nil, names[i].ID)); err != nil {
+				return 0, err
+			}
+		}
 		// The first revision records the floor because every store has one.
 		rev, was := changes[0].Rev, floor
 		if floor = s.policy(rev, floor); floor != was || rev == 1 {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"coffer/store/folder"
 )
 
 // wal syncs the logs in which Badger keeps what it has not yet put into
@@ -44,7 +46,7 @@ func openWAL(dir string) (*wal, error) {
 		return nil, fmt.Errorf("badger's log is not where it should be: %w", err)
 	}
 	// The file was just made, and Badger does not sync the folder for it.
-	return w, syncFolder(dir)
+	return w, folder.Sync(dir)
 }
 
 func (w *wal) open(id int) (*os.File, error) {
@@ -58,7 +60,7 @@ func (w *wal) sync() error {
 		// When a log is full, Badger goes on in the next, and what is at the
 		// end of the full one may not have been synced.
 		next, err := w.open(w.id + 1)
-		if isMissing(err) {
+		if folder.IsMissing(err) {
 			break
 		}
 		if err != nil {
@@ -75,7 +77,33 @@ func (w *wal) sync() error {
 		return err
 	}
 	if w.id != began {
-		return syncFolder(w.dir)
+		return folder.Sync(w.dir)
+	}
+	return nil
+}
+
+// syncLogs makes the logs durable that an earlier process has left. It may have
+// died between writing a transaction and syncing it; whoever reads it now must
+// not see it disappear with the next loss of power.
+func syncLogs(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != walSuffix {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		err = unix.Fdatasync(int(file.Fd()))
+		file.Close()
+		if err != nil {
+			return &os.PathError{Op: "fdatasync", Path: path, Err: err}
+		}
 	}
 	return nil
 }
