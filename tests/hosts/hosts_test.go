@@ -40,6 +40,9 @@ type bench struct {
 	lib string
 	dir string // working folder of the commands
 	env []string
+	// credential is the user that the commands run as, if another than the
+	// test's.
+	credential *syscall.Credential
 }
 
 // newBench makes a token. Settings are added to the environment:
@@ -117,6 +120,7 @@ func (b *bench) tryWith(input, name string, args ...string) result {
 	defer cancel()
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir, c.Env = b.dir, b.env
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: b.credential}
 	c.WaitDelay = 5 * time.Second
 	var out, errs bytes.Buffer
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(input), &out, &errs
@@ -165,7 +169,7 @@ func (b *bench) write(name, data string) {
 	if err := os.MkdirAll(filepath.Dir(b.path(name)), 0o755); err != nil {
 		b.t.Fatal(err)
 	}
-	if err := os.WriteFile(b.path(name), []byte(data), 0o600); err != nil {
+	if err := os.WriteFile(b.path(name), []byte(data), 0o644); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -55,7 +55,7 @@ func (b *bench) start(name string, args ...string) *server {
 	// timeout(1) makes itself the leader of a new process group.
 	s.cmd = exec.Command(timeout, append([]string{"--signal=KILL", lifetime, name}, args...)...)
 	s.cmd.Dir, s.cmd.Env = b.dir, b.env
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: b.credential}
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	s.cmd.WaitDelay = 5 * time.Second
 	if err := s.cmd.Start(); err != nil {
