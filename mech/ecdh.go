@@ -1,6 +1,7 @@
 package mech
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"encoding/binary"
 
@@ -62,6 +63,7 @@ func deriveECDH(d Derivation) (Derived, error) {
 	if err != nil {
 		return Derived{}, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "the other party's public key: %w", err)
 	}
+	defer clear(secret)
 	value, err := kdf(secret, d.Length)
 	if err != nil {
 		return Derived{}, err
@@ -149,9 +151,9 @@ func trailingBytes(secret []byte, length int) ([]byte, error) {
 		return nil, p11.Errorf(p11.CKR_KEY_SIZE_RANGE, "the shared secret has %d bytes, not %d: a longer key needs a key derivation function", len(secret), length)
 	}
 	if length == 0 {
-		return secret, nil
+		length = len(secret)
 	}
-	return secret[len(secret)-length:], nil
+	return bytes.Clone(secret[len(secret)-length:]), nil
 }
 
 // hashKDF concatenates the digests of block(secret, 1), block(secret, 2) and so

@@ -161,6 +161,7 @@ func (c *checker) object(id object.ID, kv store.KV) error {
 		c.report(&id, false, "%v", err)
 		return nil
 	}
+	defer snap.Wipe()
 	terms, err := c.t.terms(snap.Object)
 	if p11.Code(err) == p11.CKR_USER_NOT_LOGGED_IN {
 		return nil

@@ -76,7 +76,13 @@ func (m *Module) DigestKey(h p11.SessionHandle, key p11.ObjectHandle) error {
 	if err != nil {
 		return err
 	}
-	value, err := m.digestible(s, key, o.row.Type)
+	obj, err := m.key(s, key)
+	if err != nil {
+		o.end()
+		return err
+	}
+	defer obj.Release()
+	value, err := digestible(obj, o.row.Type)
 	if err != nil {
 		o.end()
 		return err
@@ -85,11 +91,7 @@ func (m *Module) DigestKey(h p11.SessionHandle, key p11.ObjectHandle) error {
 }
 
 // digestible returns the value of a secret key that a mechanism may digest.
-func (m *Module) digestible(s *session, key p11.ObjectHandle, t p11.MechanismType) ([]byte, error) {
-	obj, err := m.key(s, key)
-	if err != nil {
-		return nil, err
-	}
+func digestible(obj *snapshot, t p11.MechanismType) ([]byte, error) {
 	switch {
 	case obj.Class() != p11.CKO_SECRET_KEY:
 		return nil, p11.Errorf(p11.CKR_KEY_INDIGESTIBLE, "only a secret key can be digested")

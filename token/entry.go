@@ -21,10 +21,23 @@ type entry struct {
 	owner   *session // the session that created a session object; nil for a token object
 	builtin bool     // made by the module itself, in no store
 
-	snap atomic.Pointer[snapshot]
+	snap    atomic.Pointer[snapshot]
+	dropped atomic.Bool // no handle leads here any more, and nothing is kept
 }
 
-// A snapshot is an object at a revision of the store. It is immutable.
+// set puts a snapshot, or nil, in place of the one that was kept, and wipes
+// that. It reports whether there was one.
+func (e *entry) set(s *snapshot) bool {
+	old := e.snap.Swap(s)
+	if old != nil {
+		old.Wipe()
+	}
+	return old != nil
+}
+
+// A snapshot is an object at a revision of the store. It is immutable. The
+// entry that keeps it owns its object, and wipes it when it drops it; whoever
+// else works with it holds it meanwhile.
 type snapshot struct {
 	*object.Object
 	rev        store.Rev // of the record; 0 for a session object
@@ -105,10 +118,11 @@ func (es *entries) put(e *entry) {
 // keep stores a snapshot that was read, and forgets others if there are too
 // many.
 func (e *entry) keep(s *snapshot) {
-	had := e.snap.Swap(s) != nil
-	// A logout at this moment has forgotten what was kept, but for this.
-	if master, who := e.token.login(); e.private && who != loggedInUser || s.keyed && master == nil {
-		e.snap.Store(nil)
+	had := e.set(s)
+	// A logout or a destruction at this moment has forgotten what was kept, but
+	// for this.
+	if master, who := e.token.login(); e.dropped.Load() || e.private && who != loggedInUser || s.keyed && master == nil {
+		e.set(nil)
 	}
 	if had || e.owner != nil {
 		return
@@ -122,7 +136,7 @@ func (e *entry) keep(s *snapshot) {
 	es.kept = 0
 	for _, o := range es.byHandle {
 		if o.owner == nil && o != e && !o.builtin {
-			o.snap.Store(nil)
+			o.set(nil)
 		}
 	}
 }
@@ -188,7 +202,8 @@ func (m *Module) dropLocked(e *entry) {
 	} else if es.byID[e.id] == e {
 		delete(es.byID, e.id)
 	}
-	e.snap.Store(nil)
+	e.dropped.Store(true)
+	e.set(nil)
 }
 
 // forget makes the token objects whose snapshots drop picks be read again.
@@ -197,7 +212,7 @@ func (m *Module) forget(t *token, drop func(*snapshot) bool) {
 	defer t.entries.mu.Unlock()
 	for _, e := range t.entries.byHandle {
 		if s := e.snap.Load(); s != nil && e.owner == nil && drop(s) {
-			e.snap.Store(nil)
+			e.set(nil)
 		}
 	}
 }
@@ -223,7 +238,7 @@ func (t *token) sessionObjects(who loginState) []*entry {
 
 // object returns what a handle leads to, as session s may see it: objects of
 // its own token, and private ones only with the user logged in. Everything
-// else is as if absent.
+// else is as if absent. The caller releases the snapshot.
 func (m *Module) object(s *session, h p11.ObjectHandle) (*snapshot, *entry, error) {
 	e := m.objects.get(uint64(h))
 	if e == nil || e.token != s.token {
@@ -234,14 +249,18 @@ func (m *Module) object(s *session, h p11.ObjectHandle) (*snapshot, *entry, erro
 			return nil, nil, p11.CKR_OBJECT_HANDLE_INVALID
 		}
 	}
-	if snap := e.snap.Load(); snap != nil {
+	for snap := e.snap.Load(); snap != nil; snap = e.snap.Load() {
 		current, err := m.isCurrent(e, snap)
 		if err != nil {
 			return nil, nil, err
 		}
-		if current {
+		if !current {
+			break
+		}
+		if snap.Hold() == nil {
 			return snap, e, nil
 		}
+		// It was dropped at this moment, for another one or for none.
 	}
 	if e.owner != nil { // destroyed meanwhile
 		return nil, nil, p11.CKR_OBJECT_HANDLE_INVALID
@@ -273,7 +292,7 @@ func (m *Module) isCurrent(e *entry, s *snapshot) (bool, error) {
 	return true, nil
 }
 
-// key returns a key object, for functions that take one.
+// key returns a key object, for functions that take one, which release it.
 func (m *Module) key(s *session, h p11.ObjectHandle) (*snapshot, error) {
 	snap, _, err := m.keyEntry(s, h, p11.CKR_KEY_HANDLE_INVALID)
 	return snap, err
@@ -288,6 +307,7 @@ func (m *Module) keyEntry(s *session, h p11.ObjectHandle, invalid p11.RV) (*snap
 		return nil, nil, err
 	}
 	if !snap.IsKey() {
+		snap.Release()
 		return nil, nil, p11.Errorf(invalid, "the object is not a key")
 	}
 	return snap, e, nil

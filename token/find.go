@@ -170,8 +170,13 @@ func (m *Module) FindObjects(h p11.SessionHandle, dst []p11.ObjectHandle) (int, 
 		e := m.entryFor(s.token, id, l.private)
 		if f.rest {
 			snap, _, err := m.object(s, e.handle)
-			if err != nil || !snap.Matches(f.template) {
-				continue // destroyed, damaged (read has logged it), or another
+			if err != nil {
+				continue // destroyed, or damaged (read has logged it)
+			}
+			matches := snap.Matches(f.template)
+			snap.Release()
+			if !matches {
+				continue
 			}
 		}
 		dst[n] = e.handle

@@ -195,10 +195,11 @@ func (m *Module) copySurvivors(from, to *token) error {
 				m.log.Error("an object is lost with its token", "object", id.String(), "error", err)
 				continue
 			}
-			if snap.Destroyable() {
-				continue
+			if !snap.Destroyable() {
+				err = m.copyRecord(to, snap)
 			}
-			if err := m.copyRecord(to, snap); err != nil {
+			snap.Wipe()
+			if err != nil {
 				return err
 			}
 		}
@@ -294,18 +295,22 @@ func (m *Module) TrustKey(h p11.SessionHandle, uniqueID string, trusted bool) er
 		if !ok {
 			return p11.Errorf(p11.CKR_OBJECT_HANDLE_INVALID, "the token has no object %s", uniqueID)
 		}
-		old, err := m.open(s.token, id, kv)
-		if err != nil {
-			return err
-		}
-		obj, err := m.factory.Set(old.Object, change, object.Actor{SO: true})
-		if err != nil {
-			return err
-		}
-		e := m.entryFor(s.token, id, obj.Private())
-		if err := m.replace(e, old, obj); err != errLostRace {
+		if err := m.trust(s.token, id, kv, change); err != errLostRace {
 			return err
 		}
 	}
 	return p11.Errorf(p11.CKR_FUNCTION_FAILED, "%w, again and again", errLostRace)
+}
+
+func (m *Module) trust(t *token, id object.ID, kv store.KV, change attr.Values) error {
+	old, err := m.open(t, id, kv)
+	if err != nil {
+		return err
+	}
+	defer old.Wipe()
+	obj, err := m.factory.Set(old.Object, change, object.Actor{SO: true})
+	if err != nil {
+		return err
+	}
+	return m.replace(m.entryFor(t, id, obj.Private()), old, obj)
 }

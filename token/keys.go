@@ -75,12 +75,13 @@ func (m *Module) GenerateKeyPair(h p11.SessionHandle, mm *p11.Mechanism, public,
 	if err != nil {
 		return 0, 0, err
 	}
-	a, err := pubDraft.Finish(pubValues)
+	b, err := privDraft.Finish(privValues) // first, since it wipes them
 	if err != nil {
 		return 0, 0, err
 	}
-	b, err := privDraft.Finish(privValues)
+	a, err := pubDraft.Finish(pubValues)
 	if err != nil {
+		b.Wipe()
 		return 0, 0, err
 	}
 	handles, err := m.create(s, a, b)
@@ -106,10 +107,12 @@ func (m *Module) WrapKey(h p11.SessionHandle, mm *p11.Mechanism, wrapping, key p
 	if err != nil {
 		return err
 	}
+	defer w.Release()
 	target, err := m.key(s, key)
 	if err != nil {
 		return err
 	}
+	defer target.Release()
 	if err := mayWrap(row, w.Object, target.Object); err != nil {
 		return err
 	}
@@ -164,6 +167,7 @@ func (m *Module) UnwrapKey(h p11.SessionHandle, mm *p11.Mechanism, unwrapping p1
 	if err != nil {
 		return 0, err
 	}
+	defer u.Release()
 	draft, err := m.factory.Unwrap(u.Object, template, s.actor())
 	if err != nil {
 		return 0, err
@@ -201,6 +205,7 @@ func (m *Module) DeriveKey(h p11.SessionHandle, mm *p11.Mechanism, base p11.Obje
 	if err != nil {
 		return 0, err
 	}
+	defer k.Release()
 	d := mech.Derivation{Base: k, Params: mm.Params}
 	var others []*object.Object
 	if p, ok := mm.Params.(p11.KeyHandles); ok {
@@ -210,6 +215,7 @@ func (m *Module) DeriveKey(h p11.SessionHandle, mm *p11.Mechanism, base p11.Obje
 			if err != nil {
 				return 0, err
 			}
+			defer other.Release()
 			if !other.Permits(p11.CKA_DERIVE) || other.AlwaysAuthenticate() || !other.AllowsMechanism(row.Type) {
 				return 0, p11.Errorf(p11.CKR_KEY_FUNCTION_NOT_PERMITTED, "a key that the parameter names does not permit %v", row.Type)
 			}

@@ -48,6 +48,7 @@ func (m *Module) CopyObject(h p11.SessionHandle, source p11.ObjectHandle, templa
 	if err != nil {
 		return 0, err
 	}
+	defer old.Release()
 	obj, err := m.factory.Copy(old.Object, template, s.actor())
 	if err != nil {
 		return 0, err
@@ -63,21 +64,26 @@ func (m *Module) change(h p11.SessionHandle, o p11.ObjectHandle, f func(*session
 		return err
 	}
 	for range raceRetries {
-		snap, e, err := m.object(s, o)
-		if err != nil {
-			return err
-		}
-		if e.builtin {
-			return p11.Errorf(p11.CKR_ACTION_PROHIBITED, "the object is the module's own")
-		}
-		if err := s.mayWrite(snap.Object); err != nil {
-			return err
-		}
-		if err := f(s, e, snap); !errors.Is(err, errLostRace) {
+		if err := m.changeOnce(s, o, f); !errors.Is(err, errLostRace) {
 			return err
 		}
 	}
 	return p11.Errorf(p11.CKR_FUNCTION_FAILED, "%w, again and again", errLostRace)
+}
+
+func (m *Module) changeOnce(s *session, o p11.ObjectHandle, f func(*session, *entry, *snapshot) error) error {
+	snap, e, err := m.object(s, o)
+	if err != nil {
+		return err
+	}
+	defer snap.Release()
+	if e.builtin {
+		return p11.Errorf(p11.CKR_ACTION_PROHIBITED, "the object is the module's own")
+	}
+	if err := s.mayWrite(snap.Object); err != nil {
+		return err
+	}
+	return f(s, e, snap)
 }
 
 // DestroyObject destroys an object (PKCS #11 v3.2, 5.7.3).
@@ -113,6 +119,7 @@ func (m *Module) GetObjectSize(h p11.SessionHandle, o p11.ObjectHandle) (uint64,
 	if err != nil {
 		return 0, err
 	}
+	defer snap.Release()
 	return uint64(snap.Size()), nil
 }
 
@@ -144,6 +151,7 @@ func (m *Module) GetAttributeValue(h p11.SessionHandle, o p11.ObjectHandle, quer
 	if err != nil {
 		return err
 	}
+	defer snap.Release()
 	var first error
 	for i := range queries {
 		if err := snap.answer(&queries[i]); err != nil && first == nil {

@@ -75,8 +75,9 @@ type operation struct {
 	check      mech.VerifyOp // nil for all others
 	pending    []byte        // output whose buffer was too small, its length not known before
 	hasPending bool
-	private    bool // the key is a private object: logging out ends the operation
-	needsLogin bool // the key has CKA_ALWAYS_AUTHENTICATE and its user has not shown the PIN again
+	key        *snapshot // held until the end; nil for a digest
+	private    bool      // the key is a private object: logging out ends the operation
+	needsLogin bool      // the key has CKA_ALWAYS_AUTHENTICATE and its user has not shown the PIN again
 }
 
 // end wipes an operation and makes it idle.
@@ -88,6 +89,9 @@ func (o *operation) end() {
 		o.check.Wipe()
 	}
 	clear(o.pending)
+	if o.key != nil {
+		o.key.Release()
+	}
 	*o = operation{}
 }
 
@@ -126,11 +130,13 @@ func (m *Module) begin(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p1
 		if err != nil {
 			return err
 		}
-		k = obj
+		k, next.key = obj, obj
 		next.private = e.private
 		next.needsLogin = obj.AlwaysAuthenticate()
 	}
 	if next.op, next.check, err = pp.open(row, k, mm.Params); err != nil {
+		next.op, next.check = nil, nil
+		next.end()
 		return err
 	}
 	if next.private {

@@ -29,7 +29,8 @@ var (
 // only way from a handle to a mechanism. What is asked, in this order: the key
 // is there and visible; its type and class suit the mechanism; its attribute
 // for the purpose is true; CKA_ALLOWED_MECHANISMS has the mechanism; its value
-// is not sealed for want of a login; its size is in the mechanism's range.
+// is not sealed for want of a login; its size is in the mechanism's range. The
+// caller releases the key.
 func (m *Module) useKey(s *session, h p11.ObjectHandle, u use) (*snapshot, *entry, error) {
 	codes := u.codes
 	if codes == (useCodes{}) {
@@ -39,25 +40,33 @@ func (m *Module) useKey(s *session, h p11.ObjectHandle, u use) (*snapshot, *entr
 	if err != nil {
 		return nil, nil, err
 	}
-	if !slices.Contains(u.row.Keys, k.Type()) {
-		return nil, nil, p11.Errorf(codes.kind, "%v does not work with a key of type %v", u.row.Type, k.Type())
-	}
-	if c := k.Class(); c != p11.CKO_SECRET_KEY && c != u.class {
-		return nil, nil, p11.Errorf(codes.kind, "%v needs the other half of the pair, not a %v", u.row.Type, c)
-	}
-	if !k.Permits(u.usage) {
-		return nil, nil, p11.Errorf(p11.CKR_KEY_FUNCTION_NOT_PERMITTED, "%v of the key is not true", u.usage)
-	}
-	if !k.AllowsMechanism(u.row.Type) {
-		return nil, nil, p11.Errorf(p11.CKR_MECHANISM_INVALID, "CKA_ALLOWED_MECHANISMS of the key lacks %v", u.row.Type)
-	}
-	if _, err := k.Material(); err != nil {
+	if err := u.permits(k, codes); err != nil {
+		k.Release()
 		return nil, nil, err
 	}
-	if !u.row.Size.Contains(k.Bits()) {
-		return nil, nil, p11.Errorf(codes.size, "%v does not work with a key of %d bits", u.row.Type, k.Bits())
-	}
 	return k, e, nil
+}
+
+func (u use) permits(k *snapshot, codes useCodes) error {
+	if !slices.Contains(u.row.Keys, k.Type()) {
+		return p11.Errorf(codes.kind, "%v does not work with a key of type %v", u.row.Type, k.Type())
+	}
+	if c := k.Class(); c != p11.CKO_SECRET_KEY && c != u.class {
+		return p11.Errorf(codes.kind, "%v needs the other half of the pair, not a %v", u.row.Type, c)
+	}
+	if !k.Permits(u.usage) {
+		return p11.Errorf(p11.CKR_KEY_FUNCTION_NOT_PERMITTED, "%v of the key is not true", u.usage)
+	}
+	if !k.AllowsMechanism(u.row.Type) {
+		return p11.Errorf(p11.CKR_MECHANISM_INVALID, "CKA_ALLOWED_MECHANISMS of the key lacks %v", u.row.Type)
+	}
+	if _, err := k.Material(); err != nil {
+		return err
+	}
+	if !u.row.Size.Contains(k.Bits()) {
+		return p11.Errorf(codes.size, "%v does not work with a key of %d bits", u.row.Type, k.Bits())
+	}
+	return nil
 }
 
 // useNow is useKey for functions without an Init: there is no moment for
@@ -69,6 +78,7 @@ func (m *Module) useNow(s *session, h p11.ObjectHandle, u use) (*snapshot, error
 		return nil, err
 	}
 	if k.AlwaysAuthenticate() {
+		k.Release()
 		return nil, p11.Errorf(p11.CKR_USER_NOT_LOGGED_IN, "the key has CKA_ALWAYS_AUTHENTICATE, and this function leaves no moment to authenticate")
 	}
 	return k, nil

@@ -128,11 +128,13 @@ func (m *Module) rescanLocked() error {
 		if len(kv.Key) != 2+8 {
 			continue
 		}
-		rec, err := unmarshalToken(kv.Value)
-		if err != nil {
-			return err
-		}
 		id := p11.SlotID(binary.BigEndian.Uint64(kv.Key[2:]))
+		next = max(next, id+1)
+		rec, err := unmarshalToken(kv.Value)
+		if err != nil { // the others are usable
+			m.log.Error("a token cannot be read", "slot", id, "error", err)
+			continue
+		}
 		t := old[rec.ID]
 		if t == nil {
 			t = &token{id: rec.ID, slot: id, sessions: map[p11.SessionHandle]*session{}}
@@ -140,7 +142,6 @@ func (m *Module) rescanLocked() error {
 		delete(old, rec.ID)
 		t.record.Store(rec)
 		slots = append(slots, &slot{id: id, token: t})
-		next = max(next, id+1)
 	}
 	if next < math.MaxInt64 {
 		slots = append(slots, &slot{id: next})

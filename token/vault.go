@@ -11,7 +11,7 @@ import (
 	"coffer/token/seal"
 )
 
-// read opens a token object's record.
+// read opens a token object's record. The caller releases the snapshot.
 func (m *Module) read(e *entry) (*snapshot, error) {
 	newest := m.store.Newest()
 	kv, ok, err := m.get(objectKey(e.token.id, e.id))
@@ -24,6 +24,7 @@ func (m *Module) read(e *entry) (*snapshot, error) {
 	}
 	snap, err := m.open(e.token, e.id, kv)
 	if err == nil && snap.Private() != e.private {
+		snap.Wipe()
 		err = p11.Errorf(p11.CKR_DEVICE_ERROR, "object %v was put in place of another", e.id)
 	}
 	if err != nil {
@@ -31,13 +32,16 @@ func (m *Module) read(e *entry) (*snapshot, error) {
 		return nil, err
 	}
 	snap.checked.Store(int64(newest))
+	if err := snap.Hold(); err != nil {
+		return nil, err
+	}
 	e.keep(snap)
 	return snap, nil
 }
 
 // open turns a record into an object. With the master key at hand nothing is
 // used that it does not vouch for, but for public objects that were written
-// while nobody was logged in.
+// while nobody was logged in. The caller owns the object.
 func (m *Module) open(t *token, id object.ID, kv store.KV) (*snapshot, error) {
 	var secret *locked.Secret
 	verified := false
@@ -62,6 +66,7 @@ func (m *Module) open(t *token, id object.ID, kv store.KV) (*snapshot, error) {
 		return nil, err
 	}
 	if !sealed && obj.Trusted() {
+		obj.Wipe()
 		return nil, p11.Errorf(p11.CKR_DEVICE_ERROR, "object %v claims to be trusted without the SO's seal", id)
 	}
 	return &snapshot{Object: obj, rev: kv.Mod, generation: head.Generation, verified: verified || !sealed, keyed: verified}, nil
@@ -146,8 +151,19 @@ func (m *Module) putNew(t *token, objs ...*object.Object) (store.Txn, error) {
 }
 
 // create makes new objects and returns their handles, in order. Either all
-// come into being or none does.
+// come into being or none does. They are the entries' from then on; those that
+// do not come into being are wiped.
 func (m *Module) create(s *session, objs ...*object.Object) ([]p11.ObjectHandle, error) {
+	handles, err := m.add(s, objs)
+	if err != nil {
+		for _, obj := range objs {
+			obj.Wipe()
+		}
+	}
+	return handles, err
+}
+
+func (m *Module) add(s *session, objs []*object.Object) ([]p11.ObjectHandle, error) {
 	var durable []*object.Object
 	for _, obj := range objs {
 		if err := s.mayWrite(obj); err != nil {
@@ -215,10 +231,19 @@ func (s *session) mayWrite(obj placed) error {
 	return nil
 }
 
-// replace writes a changed object over the one that old is a snapshot of.
+// replace writes a changed object over the one that old is a snapshot of. It
+// is the entry's from then on, or wiped.
 func (m *Module) replace(e *entry, old *snapshot, obj *object.Object) error {
+	err := m.write(e, old, obj)
+	if err != nil {
+		obj.Wipe()
+	}
+	return err
+}
+
+func (m *Module) write(e *entry, old *snapshot, obj *object.Object) error {
 	if e.owner != nil {
-		e.snap.Store(&snapshot{Object: obj, verified: true})
+		e.keep(&snapshot{Object: obj, verified: true})
 		return nil
 	}
 	t := e.token
@@ -260,7 +285,7 @@ func (m *Module) replace(e *entry, old *snapshot, obj *object.Object) error {
 		return tooLarge(err)
 	}
 	if !res.Done {
-		e.snap.Store(nil)
+		e.set(nil)
 		return errLostRace
 	}
 	master, _ := t.login()
@@ -289,7 +314,7 @@ func (m *Module) destroy(e *entry, old *snapshot) error {
 			return err
 		}
 		if !res.Done {
-			e.snap.Store(nil)
+			e.set(nil)
 			return errLostRace
 		}
 	}

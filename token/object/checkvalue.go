@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/des"
 	"crypto/sha1"
+	"reflect"
 
 	"coffer/p11"
 	"coffer/p11/attr"
@@ -61,6 +62,7 @@ func aesCheckValue(value []byte) []byte {
 	if err != nil {
 		return nil
 	}
+	defer erase(block)
 	var zero [aes.BlockSize]byte
 	block.Encrypt(zero[:], zero[:])
 	return zero[:3]
@@ -75,15 +77,38 @@ func desCheckValue(value []byte) []byte {
 	if err != nil {
 		return nil
 	}
+	defer erase(block)
 	var zero [des.BlockSize]byte
 	block.Encrypt(zero[:], zero[:])
 	return zero[:3]
 }
 
 func hashCheckValue(value []byte) []byte {
-	sum := sha1.Sum(value)
-	return sum[:3]
+	h := sha1.New()
+	defer erase(h)
+	defer scrub()
+	h.Write(value)
+	return h.Sum(nil)[:3]
 }
+
+// erase sets to zero what a pointer of crypto/aes, crypto/des or crypto/sha1
+// points to: the key, expanded or as it was, which nothing else clears.
+func erase(x any) { reflect.ValueOf(x).Elem().SetZero() }
+
+// scrub clears the stack where the functions that were called before it had
+// their variables: a hash copies what it has not hashed yet, and so perhaps
+// the whole key, to make its sum.
+//
+//go:noinline
+func scrub() {
+	var stack [4 << 10]byte
+	keep(stack[:])
+}
+
+// keep keeps the compiler from finding out that nobody reads b.
+//
+//go:noinline
+func keep(b []byte) { clear(b) }
 
 // withCheckValue puts the computed CKA_CHECK_VALUE into values. A template
 // that gave another is CKR_ATTRIBUTE_VALUE_INVALID; one that gave the empty

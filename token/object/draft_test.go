@@ -218,7 +218,7 @@ func TestDerive(t *testing.T) {
 			d, err := newFactory().Derive(c.base, c.others, c.template, user)
 			var o *Object
 			if err == nil {
-				o, err = d.FinishDerived(c.derived)
+				o, err = d.FinishDerived(mech.Derived{Values: c.derived.Values.Clone(), Public: c.derived.Public})
 			}
 			wantCode(t, err, c.want)
 			if err == nil {

@@ -9,14 +9,15 @@ import (
 )
 
 // Finish makes the object of the draft and the values that the mechanism
-// contributes, of which it takes copies. What the token computes (check
+// contributes. It takes copies of them, and wipes the secret ones whether it
+// succeeds or not. What the token computes (check
 // values, lengths, CKA_PUBLIC_KEY_INFO and the key type's own) is filled in,
 // or compared where the template gave it.
 //
 // A generating mechanism saw the template, and its word counts; of the others,
 // a contribution that differs from the template is CKR_TEMPLATE_INCONSISTENT.
 func (d *Draft) Finish(contributed attr.Values) (*Object, error) {
-	values := d.values
+	defer wipe(contributed, nil)
 	for _, v := range contributed {
 		if d.kind.table.Find(v.Type) == nil {
 			return nil, p11.Errorf(p11.CKR_GENERAL_ERROR, "the mechanism contributes %v, which the object cannot have", v.Type)
@@ -25,28 +26,39 @@ func (d *Draft) Finish(contributed attr.Values) (*Object, error) {
 			return nil, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "the template's %v is not that of the key", v.Type)
 		}
 	}
-	values = values.With(contributed...)
-	if n := len(values.Bytes(p11.CKA_VALUE)); d.length != 0 && n != d.length {
+	given := d.values.With(contributed...)
+	if n := len(given.Bytes(p11.CKA_VALUE)); d.length != 0 && n != d.length {
 		return nil, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "the new value has %d bytes, not the %d that the template or the key type says", n, d.length)
 	}
 	id, err := NewID(d.f.random)
 	if err != nil {
 		return nil, err
 	}
-	values, p, err := complete(d.kind, d.origin.how, values)
+	values, p, err := complete(d.kind, d.origin.how, given)
 	if err != nil {
 		return nil, err
 	}
+	defer wipe(values, given)
 	if err := consistent(d.kind, values); err != nil {
 		return nil, err
 	}
 	return d.kind.object(id, values, p)
 }
 
+// wipe clears those of values that can be secret, but for those that kept has.
+func wipe(values, kept attr.Values) {
+	for _, v := range values {
+		if attr.Hidden(v.Type) && !kept.Has(v.Type) {
+			clear(v.Raw)
+		}
+	}
+}
+
 // FinishDerived is Finish for what a mechanism derived. Only what the standard
 // calls no secret can become a data object, whose value everybody reads.
 func (d *Draft) FinishDerived(derived mech.Derived) (*Object, error) {
 	if d.kind.class == p11.CKO_DATA && !derived.Public {
+		wipe(derived.Values, nil)
 		return nil, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "the mechanism derives a key, not a data object")
 	}
 	obj, err := d.Finish(derived.Values)
