@@ -32,7 +32,7 @@ func (h *host) check(repair bool, want ...string) {
 		h.Fatalf("%d findings, want %d: %+v", len(found), len(want), found)
 	}
 	for i, w := range want {
-		if !strings.Contains(found[i].Problem, w) || found[i].Mended != repair && w != "altered" {
+		if !strings.Contains(found[i].Problem, w) || found[i].Mended != repair {
 			h.Errorf("finding %+v, want %q, mended %v", found[i], w, repair)
 		}
 	}
@@ -106,4 +106,18 @@ func (h *host) read(s p11.SessionHandle, o p11.ObjectHandle, t p11.AttributeType
 	q[0].Ask, q[0].Buf = false, make([]byte, q[0].N)
 	h.must(h.GetAttributeValue(s, o, q))
 	return q[0].Buf
+}
+
+func TestADamagedTokenDoesNotTakeTheOthersWithIt(t *testing.T) {
+	h := newHost(t)
+	h.must(h.InitToken(1, soPIN, "other"))
+	kv := h.all("t/")[0]
+	h.write(store.Put(kv.Key, kv.Value[:5]))
+	h.reopen()
+	ids, err := h.GetSlotList(true, true)
+	h.must(err)
+	if len(ids) != 2 || ids[0] != 1 || ids[1] != 2 {
+		t.Errorf("slots %v, want the other token's and the free one", ids)
+	}
+	h.check(false, "damaged")
 }

@@ -92,6 +92,11 @@ Exit status: 0, or 1 if it failed, or 2 if the command line makes no sense.`,
 			Short: "List what the HSM can compute",
 			Long:  "Mechanisms are the algorithms of PKCS #11.",
 		}, a.mechanismList()),
+		group(&cobra.Command{
+			Use:   "store",
+			Short: "Check and repair the store",
+			Long:  "The store is where the tokens lie.",
+		}, a.storeCheck(false), a.storeCheck(true)),
 		a.exec(),
 		a.version(),
 	)
