@@ -183,12 +183,10 @@ func TestAttackFlippingEveryByteOfTheStore(t *testing.T) {
 	}
 	for _, kv := range before {
 		for i := 0; i < len(kv.Value); i += step {
-			for _, bit := range []byte{0x01, 0x80} {
-				changed := bytes.Clone(kv.Value)
-				changed[i] ^= bit
-				put(v.Host, store.KV{Key: kv.Key, Value: changed})
-				v.use(fmt.Sprintf("byte %d of %q flipped", i, kv.Key[:2]), proofs)
-			}
+			changed := bytes.Clone(kv.Value)
+			changed[i] ^= 1 << (i % 8)
+			put(v.Host, store.KV{Key: kv.Key, Value: changed})
+			v.use(fmt.Sprintf("byte %d of %q flipped", i, kv.Key[:2]), proofs)
 		}
 		for _, n := range []int{0, len(kv.Value) / 2, len(kv.Value) - 1} {
 			if n >= 0 && n < len(kv.Value) {

@@ -26,7 +26,7 @@ func pry(h *Host, s p11.SessionHandle, o p11.ObjectHandle) {
 	h.Helper()
 	var all []token.Query
 	for _, t := range p11.KnownAttributeTypes() {
-		for _, n := range []int{1, 16, 4096} {
+		for _, n := range []int{16, 4096} {
 			q := []token.Query{{Type: t, Buf: make([]byte, n)}}
 			_ = h.GetAttributeValue(s, o, q)
 		}
@@ -77,7 +77,7 @@ func TestAttackReadingAHiddenValue(t *testing.T) {
 					} {
 						_ = h.SetAttributeValue(s, key, weaker)
 						pry(h, s, key)
-						for _, place := range []attr.Values{{}, No(p11.CKA_TOKEN), No(p11.CKA_PRIVATE)} {
+						for _, place := range []attr.Values{No(p11.CKA_TOKEN), No(p11.CKA_PRIVATE)} {
 							if c, err := h.CopyObject(s, key, Join(weaker, place)); err == nil {
 								pry(h, s, c)
 							}

@@ -51,8 +51,6 @@ func malformed(t p11.AttributeType) (attr.Value, bool) {
 		return attr.NewBytes(t, make([]byte, 4)), true
 	case attr.Date:
 		return attr.NewString(t, "20261301"), true
-	case attr.UTF8:
-		return attr.NewBytes(t, []byte{0xff, 0xfe}), true
 	default:
 		return attr.Value{}, false
 	}

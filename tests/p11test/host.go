@@ -61,6 +61,12 @@ func NewHost(t *testing.T, opener Opener) *Host {
 func (h *Host) Reopen() {
 	h.Helper()
 	h.Must(h.Close())
+	h.Start()
+}
+
+// Start opens the application again after a Close.
+func (h *Host) Start() {
+	h.Helper()
 	h.Driver = h.open(h.T)
 }
 
