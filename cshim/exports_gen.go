@@ -138,6 +138,7 @@ func goC_CreateObject(hSession C.CK_SESSION_HANDLE, pTemplate C.CK_ATTRIBUTE_PTR
 	}
 	var a arguments
 	template := a.template(pTemplate, ulCount)
+	defer wipe(template)
 	a.result(phObject != nil)
 	var object p11.ObjectHandle
 	err := a.err
@@ -165,6 +166,7 @@ func goC_CopyObject(hSession C.CK_SESSION_HANDLE, hObject C.CK_OBJECT_HANDLE, pT
 	}
 	var a arguments
 	template := a.template(pTemplate, ulCount)
+	defer wipe(template)
 	a.result(phNewObject != nil)
 	var newObject p11.ObjectHandle
 	err := a.err
@@ -233,6 +235,7 @@ func goC_SetAttributeValue(hSession C.CK_SESSION_HANDLE, hObject C.CK_OBJECT_HAN
 	}
 	var a arguments
 	template := a.template(pTemplate, ulCount)
+	defer wipe(template)
 	err := a.err
 	if err == nil {
 		err = m.SetAttributeValue(p11.SessionHandle(hSession), p11.ObjectHandle(hObject), template)
@@ -255,6 +258,7 @@ func goC_FindObjectsInit(hSession C.CK_SESSION_HANDLE, pTemplate C.CK_ATTRIBUTE_
 	}
 	var a arguments
 	template := a.template(pTemplate, ulCount)
+	defer wipe(template)
 	err := a.err
 	if err == nil {
 		err = m.FindObjectsInit(p11.SessionHandle(hSession), template)
@@ -887,6 +891,7 @@ func goC_GenerateKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR
 	var mech p11.Mechanism
 	mechanism := a.mechanism(m, pMechanism, required, &mech)
 	template := a.template(pTemplate, ulCount)
+	defer wipe(template)
 	a.result(phKey != nil)
 	var key p11.ObjectHandle
 	err := a.err
@@ -916,7 +921,9 @@ func goC_GenerateKeyPair(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM
 	var mech p11.Mechanism
 	mechanism := a.mechanism(m, pMechanism, required, &mech)
 	publicKeyTemplate := a.template(pPublicKeyTemplate, ulPublicKeyAttributeCount)
+	defer wipe(publicKeyTemplate)
 	privateKeyTemplate := a.template(pPrivateKeyTemplate, ulPrivateKeyAttributeCount)
+	defer wipe(privateKeyTemplate)
 	a.result(phPublicKey != nil)
 	a.result(phPrivateKey != nil)
 	var publicKey p11.ObjectHandle
@@ -977,6 +984,7 @@ func goC_UnwrapKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, 
 	mechanism := a.mechanism(m, pMechanism, required, &mech)
 	wrappedKey := a.in(pWrappedKey, ulWrappedKeyLen)
 	template := a.template(pTemplate, ulAttributeCount)
+	defer wipe(template)
 	a.result(phKey != nil)
 	var key p11.ObjectHandle
 	err := a.err
@@ -1006,6 +1014,7 @@ func goC_DeriveKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, 
 	var mech p11.Mechanism
 	mechanism := a.mechanism(m, pMechanism, required, &mech)
 	template := a.template(pTemplate, ulAttributeCount)
+	defer wipe(template)
 	a.result(phKey != nil)
 	var key p11.ObjectHandle
 	err := a.err

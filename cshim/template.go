@@ -12,6 +12,16 @@ import (
 
 const sizeofAttribute = C.sizeof_CK_ATTRIBUTE
 
+// wipe clears the copies of values that can be secret, when the call is over:
+// the module has made its own.
+func wipe(template attr.Values) {
+	for _, v := range template {
+		if attr.Hidden(v.Type) {
+			clear(v.Raw)
+		}
+	}
+}
+
 // decodeTemplate copies the n CK_ATTRIBUTEs at p, with all that they point to:
 // a caller may free or change its memory as soon as the call returns. An
 // attribute whose value is itself a template becomes the encoding of package

@@ -50,6 +50,7 @@ func (m *Module) FindObjectsInit(h p11.SessionHandle, template attr.Values) erro
 		return p11.CKR_OPERATION_ACTIVE
 	}
 	_, who := s.token.login()
+	template = ownSecrets(template)
 	f := &search{template: template, indexed: object.SearchTerms(template)}
 	f.rest = len(f.indexed) < len(template)
 	for _, e := range append(m.builtins(s.token), s.token.sessionObjects(who)...) {
@@ -62,6 +63,30 @@ func (m *Module) FindObjectsInit(h p11.SessionHandle, template attr.Values) erro
 	}
 	s.search = f
 	return nil
+}
+
+// ownSecrets returns template with copies of what can be secret in it: whoever
+// asks for an object by the value of its key wipes that when the call is over.
+func ownSecrets(template attr.Values) attr.Values {
+	for _, v := range template {
+		if attr.Hidden(v.Type) {
+			return template.Clone()
+		}
+	}
+	return template
+}
+
+// endSearch ends the search that is active, if there is one.
+func (s *session) endSearch() {
+	if s.search == nil {
+		return
+	}
+	for _, v := range s.search.template {
+		if attr.Hidden(v.Type) { // a copy, by ownSecrets
+			clear(v.Raw)
+		}
+	}
+	s.search = nil
 }
 
 // chooseLists picks the index lists to walk: for public objects, and for
@@ -234,6 +259,6 @@ func (m *Module) FindObjectsFinal(h p11.SessionHandle) error {
 	if s.search == nil {
 		return p11.CKR_OPERATION_NOT_INITIALIZED
 	}
-	s.search = nil
+	s.endSearch()
 	return nil
 }

@@ -187,7 +187,7 @@ func (m *Module) logout(t *token) {
 				s.ops[i].end()
 			}
 		}
-		s.search = nil // it may be about to return private objects
+		s.endSearch() // it may be about to return private objects
 		s.mu.Unlock()
 	}
 }

@@ -131,7 +131,7 @@ func (s *session) end() {
 	for i := range s.ops {
 		s.ops[i].end()
 	}
-	s.search = nil
+	s.endSearch()
 }
 
 // lock takes the session's lock, unless the session was closed meanwhile.
@@ -194,7 +194,7 @@ func (m *Module) SessionCancel(h p11.SessionHandle, flags p11.Flags) error {
 		}
 	}
 	if flags&p11.CKF_FIND_OBJECTS != 0 {
-		s.search = nil
+		s.endSearch()
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func export(b *bytes.Buffer, f *function) {
 			call = append(call, v)
 			fields = append(fields, fmt.Sprintf("inField(%q, %s, %s)", label(s.value), s.value.name, s.count.name))
 		case template:
-			p("\t%s := a.template(%s, %s)\n", v, s.value.name, s.count.name)
+			p("\t%s := a.template(%s, %s)\n\tdefer wipe(%s)\n", v, s.value.name, s.count.name, v)
 			call = append(call, v)
 			fields = append(fields, fmt.Sprintf("templateField(%s)", v))
 		case result:
