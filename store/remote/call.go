@@ -117,7 +117,7 @@ func (c *Client) write(ctx context.Context, message any) error {
 		return c.noAnswer()
 	}
 	c.conn.SetWriteDeadline(time.Now().Add(c.opt.Timeout))
-	if _, err := f.writeTo(c.conn); err != nil {
+	if _, err := f.writeTo(quiet{c.conn}); err != nil {
 		c.fail(err)
 		return c.err()
 	}

@@ -109,7 +109,7 @@ func (c *serverConn) write(message any) error {
 func (c *serverConn) writeFrame(f frame) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_, err := f.writeTo(c.conn)
+	_, err := f.writeTo(quiet{c.conn})
 	return err
 }
 
@@ -138,12 +138,17 @@ func (c *serverConn) dispatch(r *request) error {
 		<-c.slots
 		return err
 	}
-	go func() {
+	work := func() {
 		defer c.wg.Done()
 		defer func() { <-c.slots }()
 		defer c.end(r.ID)
 		c.answer(ctx, r)
-	}()
+	}
+	if r.Range != nil && r.Range.Span.End == nil {
+		work() // one key: done sooner than another goroutine is begun
+	} else {
+		go work()
+	}
 	return nil
 }
 
