@@ -59,7 +59,6 @@ func TestAllowedMechanismsRestrictEveryUse(t *testing.T) {
 	})
 }
 
-// uses are the attributes that permit a use, with the call that asks for it.
 func TestEveryUseAsksForItsAttribute(t *testing.T) {
 	Each(t, func(h *Host) {
 		s := h.User()

@@ -17,10 +17,7 @@ type maker struct {
 	template attr.Values
 	class    p11.ObjectClass
 	sub      uint64 // the key or certificate type
-	// settled are the attributes of template that may be left out although the
-	// table demands them, because the call knows them.
-	settled []p11.AttributeType
-	call    func(template attr.Values) error
+	call     func(template attr.Values) error
 }
 
 // wellFormed is a value that its kind allows.
@@ -95,13 +92,7 @@ func (m *maker) check(h *Host) {
 			try(t.String()+" malformed", m.template.With(v), p11.CKR_ATTRIBUTE_VALUE_INVALID)
 		}
 		if row != nil && row.Notes&n.required != 0 && m.template.Has(t) {
-			want := p11.CKR_TEMPLATE_INCOMPLETE
-			for _, s := range m.settled {
-				if s == t {
-					want = ok
-				}
-			}
-			try("without "+t.String(), m.template.Without(t), want)
+			try("without "+t.String(), m.template.Without(t), p11.CKR_TEMPLATE_INCOMPLETE)
 		}
 	}
 	try("an attribute that there is not", m.template.With(attr.NewBytes(0x3fffffff, nil)), p11.CKR_ATTRIBUTE_TYPE_INVALID)
