@@ -64,11 +64,8 @@ func (m *Module) DigestUpdate(h p11.SessionHandle, part []byte) error {
 // CKA_ALLOWED_MECHANISMS; a hidden secret that could be found by trying is
 // refused. Every error ends the digest, as those of C_DigestUpdate do.
 func (m *Module) DigestKey(h p11.SessionHandle, key p11.ObjectHandle) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -181,11 +178,8 @@ func (m *Module) DecryptVerifyUpdate(h p11.SessionHandle, part []byte, out *p11.
 
 // both runs f on two running operations of one session.
 func (m *Module) both(h p11.SessionHandle, a, b purpose, f func(a, b *operation) error) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()

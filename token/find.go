@@ -38,11 +38,8 @@ const pageOfIDs = 512
 // of the template (PKCS #11 v3.2, 5.7.7). An attribute that no object has
 // finds nothing; it is no error, which NSS relies on.
 func (m *Module) FindObjectsInit(h p11.SessionHandle, template attr.Values) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -165,11 +162,8 @@ func mostSelective(vs attr.Values) attr.Values {
 // 0 says that there are no more, as often as it is asked (PKCS #11 v3.2,
 // 5.7.8).
 func (m *Module) FindObjects(h p11.SessionHandle, dst []p11.ObjectHandle) (int, error) {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return 0, err
-	}
-	if err := s.lock(); err != nil {
 		return 0, err
 	}
 	defer s.mu.Unlock()
@@ -248,11 +242,8 @@ next:
 
 // FindObjectsFinal ends a search (PKCS #11 v3.2, 5.7.9).
 func (m *Module) FindObjectsFinal(h p11.SessionHandle) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()

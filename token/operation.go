@@ -99,11 +99,8 @@ func (o *operation) end() {
 // the policy, and leaves the operation ready. A NULL mechanism cancels what is
 // active, and is no error if nothing is (PKCS #11 v3.2, 5.8.1 and its like).
 func (m *Module) begin(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p11.ObjectHandle) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -184,11 +181,8 @@ func (s *session) active(p purpose, how ending) (*operation, error) {
 // and a buffer that is too small leave the operation as it was; every other
 // outcome ends it.
 func (m *Module) final(h p11.SessionHandle, p purpose, how ending, src []byte, out *p11.Out) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -244,11 +238,8 @@ func needsLogin() error {
 // update is every C_…Update that takes input. Asking for the length and a
 // buffer that is too small consume nothing; an error ends the operation.
 func (m *Module) update(h p11.SessionHandle, p purpose, src []byte, out *p11.Out) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -321,11 +312,8 @@ func (o *operation) feed(src []byte) (err error) {
 
 // feedPart is C_DigestUpdate, C_SignUpdate and C_VerifyUpdate.
 func (m *Module) feedPart(h p11.SessionHandle, p purpose, src []byte) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -338,11 +326,8 @@ func (m *Module) feedPart(h p11.SessionHandle, p purpose, src []byte) error {
 
 // compare is C_Verify and C_VerifyFinal. Every outcome ends the operation.
 func (m *Module) compare(h p11.SessionHandle, how ending, src, sig []byte) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -374,11 +359,8 @@ func apart(dst, src []byte) []byte {
 // standard's order an invalid session comes first; a call that ends an
 // operation whatever happens ends it here too (PKCS #11 v3.2, 5.1 and 5.8).
 func (m *Module) BadArguments(h p11.SessionHandle, function string) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()

@@ -134,14 +134,18 @@ func (s *session) end() {
 	s.endSearch()
 }
 
-// lock takes the session's lock, unless the session was closed meanwhile.
-func (s *session) lock() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return p11.CKR_SESSION_HANDLE_INVALID
+// lockSession returns an open session with its lock taken.
+func (m *Module) lockSession(h p11.SessionHandle) (*session, error) {
+	s, err := m.session(h)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	s.mu.Lock()
+	if s.closed { // while this waited for the lock
+		s.mu.Unlock()
+		return nil, p11.CKR_SESSION_HANDLE_INVALID
+	}
+	return s, nil
 }
 
 // GetSessionInfo describes a session.
@@ -180,11 +184,8 @@ func (s *session) state(who loginState) p11.State {
 // encryption and so on, and with CKF_FIND_OBJECTS the search. Naming what is
 // idle is no error (PKCS #11 v3.2, 5.6.11).
 func (m *Module) SessionCancel(h p11.SessionHandle, flags p11.Flags) error {
-	s, err := m.session(h)
+	s, err := m.lockSession(h)
 	if err != nil {
-		return err
-	}
-	if err := s.lock(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
