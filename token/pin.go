@@ -142,14 +142,13 @@ func (m *Module) InitPIN(h p11.SessionHandle, pin []byte) error {
 	if err := checkPINLength(pin); err != nil {
 		return err
 	}
-	rec := t.rec()
-	rec.UserPIN = true
-	return m.setPIN(t, seal.User, master, pin, &rec)
+	return m.setPIN(t, seal.User, master, pin)
 }
 
 // setPIN wraps the master key under a PIN and clears its failures, together
-// with the token's record.
-func (m *Module) setPIN(t *token, r seal.Role, master *seal.Master, pin []byte, rec *tokenRecord) error {
+// with the token's record, which another process may have changed since we
+// read it.
+func (m *Module) setPIN(t *token, r seal.Role, master *seal.Master, pin []byte) error {
 	wrapped, err := master.WrapPIN(t.id, r, pin, m.cfg.Argon2)
 	if err != nil {
 		return err
@@ -161,8 +160,12 @@ func (m *Module) setPIN(t *token, r seal.Role, master *seal.Master, pin []byte, 
 	if !ok {
 		return p11.Errorf(p11.CKR_DEVICE_REMOVED, "the token in slot %d was deleted", t.slot)
 	}
-	if cur, err := unmarshalToken(kv.Value); err != nil || cur.ID != t.id {
+	rec, err := unmarshalToken(kv.Value)
+	if err != nil || rec.ID != t.id {
 		return p11.Errorf(p11.CKR_DEVICE_REMOVED, "the token in slot %d was initialised again", t.slot)
+	}
+	if r == seal.User {
+		rec.UserPIN = true
 	}
 	res, err := m.txn(store.Txn{
 		If: []store.Cmp{{Key: slotKey(t.slot), Mod: kv.Mod}},
@@ -199,8 +202,10 @@ func (m *Module) SetPIN(h p11.SessionHandle, old, pin []byte) error {
 	if _, who := t.login(); who == loggedInSO {
 		role = seal.SO
 	}
-	rec := t.rec()
-	if role == seal.User && !rec.UserPIN {
+	if err := m.refresh(t); err != nil {
+		return err
+	}
+	if role == seal.User && !t.record.Load().UserPIN {
 		return p11.Errorf(p11.CKR_USER_PIN_NOT_INITIALIZED, "the SO has not set a user PIN yet")
 	}
 	if err := checkPINLength(pin); err != nil {
@@ -211,5 +216,5 @@ func (m *Module) SetPIN(h p11.SessionHandle, old, pin []byte) error {
 		return err
 	}
 	defer master.Wipe()
-	return m.setPIN(t, role, master, pin, &rec)
+	return m.setPIN(t, role, master, pin)
 }

@@ -313,7 +313,4 @@ func (m *Module) initialised(id p11.SlotID) (*token, error) {
 	return s.token, nil
 }
 
-// rec returns a copy of the token's record to change.
-func (t *token) rec() tokenRecord { return *t.record.Load() }
-
 var errLostRace = errors.New("another process changed the token at the same time")

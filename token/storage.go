@@ -103,22 +103,12 @@ func (m *Module) get(key []byte) (store.KV, bool, error) {
 // purgeOrphans removes what belongs to tokens that no slot names: those that
 // were deleted or initialised anew, also if a crash came between. It looks
 // once at each token, not at each key.
+//
+// Another process may make a token meanwhile, so of what seems to belong to
+// nobody it asks once more. While a slot's record is damaged, nobody knows
+// what is the slot's, and nothing is removed.
 func (m *Module) purgeOrphans() error {
 	known := map[seal.TokenID]bool{}
-	for _, s := range *m.slots.Load() {
-		if s.token != nil {
-			known[s.token.id] = true
-		}
-	}
-	marks, err := m.store.Range(m.ctx, store.RangeRequest{Span: store.Prefix([]byte("i/"))})
-	if err != nil {
-		return deviceError(err)
-	}
-	for _, kv := range marks.KVs {
-		if t, ok := tokenOf(kv.Key[min(len(kv.Key), 8):]); ok {
-			known[t] = true
-		}
-	}
 	for _, kind := range []string{"x/", "o/", "p/", "f/"} {
 		span := store.Prefix([]byte(kind))
 		for {
@@ -133,6 +123,12 @@ func (m *Module) purgeOrphans() error {
 			if !ok {
 				return p11.Errorf(p11.CKR_DEVICE_ERROR, "the store has a key of unknown shape under %q", kind)
 			}
+			if !known[t] {
+				var all bool
+				if known, all, err = m.named(); err != nil || !all {
+					return err
+				}
+			}
 			own := store.Prefix(tokenPrefix(kind, t))
 			if !known[t] {
 				if err := m.purgeSpan(own); err != nil {
@@ -143,6 +139,33 @@ func (m *Module) purgeOrphans() error {
 		}
 	}
 	return nil
+}
+
+// named returns the tokens that a slot names, or is to name. all is false if
+// that cannot be told of every slot.
+func (m *Module) named() (known map[seal.TokenID]bool, all bool, err error) {
+	known = map[seal.TokenID]bool{}
+	// The marks come first: when one goes, a slot names its token.
+	for _, prefix := range []string{"i/", "t/"} {
+		page, err := m.store.Range(m.ctx, store.RangeRequest{Span: store.Prefix([]byte(prefix))})
+		if err != nil {
+			return nil, false, deviceError(err)
+		}
+		for _, kv := range page.KVs {
+			if prefix == "i/" {
+				if t, ok := tokenOf(kv.Key[min(len(kv.Key), 8):]); ok {
+					known[t] = true
+				}
+				continue
+			}
+			rec, err := unmarshalToken(kv.Value)
+			if err != nil {
+				return nil, false, nil
+			}
+			known[rec.ID] = true
+		}
+	}
+	return known, true, nil
 }
 
 // tokenOf returns the token id in a key after its two bytes of kind.

@@ -173,20 +173,9 @@ func (m *Module) add(s *session, objs []*object.Object) ([]p11.ObjectHandle, err
 			durable = append(durable, obj)
 		}
 	}
-	var rev store.Rev
-	if len(durable) > 0 {
-		tx, err := m.putNew(s.token, durable...)
-		if err != nil {
-			return nil, err
-		}
-		res, err := m.txn(tx)
-		if err != nil {
-			return nil, tooLarge(err)
-		}
-		if !res.Done {
-			return nil, p11.Errorf(p11.CKR_FUNCTION_FAILED, "creating the object: %w", errLostRace)
-		}
-		rev = res.Rev
+	rev, err := m.putAll(s.token, durable)
+	if err != nil {
+		return nil, err
 	}
 	master, _ := s.token.login()
 	handles := make([]p11.ObjectHandle, len(objs))
@@ -201,6 +190,29 @@ func (m *Module) add(s *session, objs []*object.Object) ([]p11.ObjectHandle, err
 		handles[i] = e.handle
 	}
 	return handles, nil
+}
+
+// putAll writes new token objects. What it competes with is a change of the
+// token's own record, such as a PIN's: as long as the token is the same, that
+// is no reason not to make an object.
+func (m *Module) putAll(t *token, objs []*object.Object) (store.Rev, error) {
+	if len(objs) == 0 {
+		return 0, nil
+	}
+	for range raceRetries {
+		tx, err := m.putNew(t, objs...)
+		if err != nil {
+			return 0, err
+		}
+		res, err := m.txn(tx)
+		if err != nil {
+			return 0, tooLarge(err)
+		}
+		if res.Done {
+			return res.Rev, nil
+		}
+	}
+	return 0, p11.Errorf(p11.CKR_FUNCTION_FAILED, "creating the object: %w, again and again", errLostRace)
 }
 
 func tooLarge(err error) error {
