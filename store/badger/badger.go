@@ -240,7 +240,8 @@ func options(dir string, log badger.Logger, levelZero int) badger.Options {
 	o.NumMemtables = 2
 	// Larger than any value of a transaction of store.MaxBytes.
 	o.ValueThreshold = 1 << 20
-	o.ValueLogFileSize = 16 << 20
+	// Nothing is in it; Badger maps twice this.
+	o.ValueLogFileSize = 1 << 20
 	o.BaseTableSize = 2 << 20
 	o.BlockCacheSize = 0
 	o.IndexCacheSize = 0

@@ -237,21 +237,20 @@ func TestLongPath(t *testing.T) {
 
 func TestPoorProcesses(t *testing.T) {
 	dir := t.TempDir()
-	var poor []*process
+	var all []*process
 	for range 3 {
-		p := newProcess(t)
-		p.do("limit", dir)
+		p := newProcess(t, poor)
 		p.do("open", dir)
-		poor = append(poor, p)
+		all = append(all, p)
 	}
-	for i, p := range poor {
+	for i, p := range all {
 		p.do("increment", dir, 20)
 		if i > 0 {
-			poor[i-1].kill() // from the holder to the next
+			all[i-1].kill() // from the holder to the next
 		}
 	}
-	poor[2].want("60", "get", dir, "n")
-	poor[2].want("holder", "role", dir)
+	all[2].want("60", "get", dir, "n")
+	all[2].want("holder", "role", dir)
 }
 
 func TestPageCutShort(t *testing.T) {
