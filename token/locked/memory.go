@@ -61,7 +61,7 @@ func allocate(n int) (*slot, error) {
 		size := 1 << (class + minSlotBits)
 		slabSize := size
 		if size < 1<<largeBits {
-			slabSize = 1 << min(minSlabBits+m.slabs, maxSlabBits)
+			slabSize = max(size, 1<<min(minSlabBits+m.slabs, maxSlabBits))
 		}
 		slab, err := mapSlab(slabSize)
 		if err != nil {
