@@ -133,7 +133,7 @@ func (b *bench) engineSigns(module, key string) {
 	b.t.Helper()
 	c := b.in(b.t)
 	c.lib = module
-	c = c.engine()
+	c = c.engine(0)
 	c.openssl("dgst", "-sha256", "-engine", "pkcs11", "-keyform", "engine", "-sign", uri(key), "-out", "signature", "message")
 	b.openssl("dgst", "-sha256", "-verify", key+".pub", "-signature", "signature", "message")
 }

@@ -74,6 +74,38 @@ func (b *bench) start(name string, args ...string) *server {
 	return s
 }
 
+// startDaemon starts a server that puts itself into the background, in a
+// process group of its own, and leaves its number in a file. A script stands in
+// for it: it ends the group when it is told to end, or after some minutes.
+func (b *bench) startDaemon(pidFile, name string, args ...string) *server {
+	b.t.Helper()
+	script := b.script("daemon", `"$@" || exit
+until [ -s `+pidFile+` ]; do sleep 0.01; done
+pid=$(cat `+pidFile+`)
+trap 'kill -TERM -- "-$pid" 2>/dev/null; exit 0' TERM
+sleep 200 &
+wait $!
+kill -KILL -- "-$pid"`)
+	s := b.start(script, append([]string{name}, args...)...)
+	s.wait("number", func() bool { return b.readPID(pidFile) != 0 })
+	group := b.readPID(pidFile)
+	b.t.Cleanup(func() {
+		s.stop()
+		if !eventually(5*time.Second, func() bool { return errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) || gone(group) }) {
+			b.t.Errorf("%s does not end when it is told to", name)
+		}
+		syscall.Kill(-group, syscall.SIGKILL)
+	})
+	return s
+}
+
+// gone reports whether a process has ended, though perhaps nobody has asked
+// how.
+func gone(pid int) bool {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(data), ") Z ")
+}
+
 // stop ends the server and all its processes.
 func (s *server) stop() {
 	group := -s.cmd.Process.Pid

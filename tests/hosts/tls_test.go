@@ -145,7 +145,7 @@ func (b *bench) serverKeys() {
 		id := fmt.Sprintf("%02x", i+1)
 		b.user("--keypairgen", "--key-type", key[1], "--id", id, "--label", key[0])
 	}
-	engine := b.engine()
+	engine := b.engine(0)
 	for _, key := range []string{"rsa", "p256"} {
 		engine.run(built.Need(b.t, "openssl", "openssl"), "req", "-new", "-x509", "-engine", "pkcs11", "-keyform", "engine",
 			"-key", uri(key), "-sha256", "-subj", "/CN=localhost", "-days", "2", "-extensions", "leaf", "-out", key+".crt")
