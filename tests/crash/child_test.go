@@ -24,6 +24,7 @@ func init() {
 	roles = map[string]func(*child){
 		"work":    work,    // change by change, for ever
 		"look":    look,    // tell what there is
+		"obey":    obey,    // do what one is told
 		"survive": survive, // make an object that outlives its token
 	}
 }
