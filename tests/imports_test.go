@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"store/badger":    {"store", "store/folder"},
 	"store/remote":    {"store"},
 	"store/shared":    {"store", "store/folder", "store/badger", "store/remote"},
-	"store/stores":    {"store", "store/mem", "store/badger", "store/shared"},
+	"store/stores":    {"store", "store/mem", "store/shared"},
 	"store/storetest": {"store"},
 	"token/locked":    {"p11"},
 	"token/seal":      {"p11", "token/locked"},

@@ -117,7 +117,7 @@ func (s *Server) Close() {
 		stopListening(l)
 	}
 	for c := range s.conns {
-		c.finish(time.Now().Add(closeGrace))
+		c.finish()
 	}
 	s.mu.Unlock()
 	grace := time.AfterFunc(closeGrace, s.cancel)

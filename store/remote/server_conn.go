@@ -55,13 +55,11 @@ func (c *serverConn) serve() {
 	c.wg.Wait()
 }
 
-// finish ends the connection when the calls in progress are answered, which
-// they are until deadline or not at all.
-func (c *serverConn) finish(deadline time.Time) {
+// finish ends the connection when the calls in progress are answered.
+func (c *serverConn) finish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.finished = true
-	c.conn.SetWriteDeadline(deadline)
 	for _, w := range c.watches {
 		w.cancel()
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,7 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"coffer/store"
+	"coffer/store/badger"
 	"coffer/store/folder"
+	"coffer/store/remote"
 )
 
 // The test binary is also the other processes. As one, it obeys commands, one
@@ -89,6 +90,8 @@ func carryOut(stores map[string]*Store, command, dir string, args []string) (ans
 		return "ok", increment(s, "own", n, func(int) {})
 	case "increment-for-ever":
 		return "ok", increment(s, args[0], 1<<60, func(i int) { fmt.Println(i) })
+	case "die":
+		return "ok", holdAndDie(dir, args[0])
 	case "greet":
 		c, err := net.Dial("unix", dir)
 		if err != nil {
@@ -141,6 +144,48 @@ func increment(s *Store, own string, times int, told func(int)) error {
 	return nil
 }
 
+// dying is a holder's store that is killed at the first transaction of a
+// peer's: before it is carried out, or after.
+type dying struct {
+	store.Once
+	when string
+	page *page // in use as long as the store
+}
+
+func (d *dying) TxnOnce(ctx context.Context, t store.Txn, a store.Attempt) (store.Result, error) {
+	if d.when == "after" {
+		if _, err := d.Once.TxnOnce(ctx, t, a); err != nil {
+			return store.Result{}, err
+		}
+	}
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+// holdAndDie becomes the holder of such a store.
+func holdAndDie(dir, when string) error {
+	f, err := folder.Open(dir, folder.Options{})
+	if err != nil {
+		return err
+	}
+	if err := f.Lock(); err != nil {
+		return err
+	}
+	p, err := mapPage(f, writing)
+	if err != nil {
+		return err
+	}
+	l, err := listen(f)
+	if err != nil {
+		return err
+	}
+	b, err := badger.OpenIn(f, badger.Options{Newest: p.rev}, f.Unlock)
+	if err != nil {
+		return err
+	}
+	return remote.NewServer(&dying{b, when, p}, policy(f)).Serve(l)
+}
+
 // leak starts a process that inherits every descriptor of this one, as a
 // forked child does.
 func leak() (string, error) {
@@ -152,11 +197,11 @@ func leak() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, w, err := os.Pipe() // which nobody writes to
+	r, w, err := os.Pipe() // which nobody writes to, and the heir keeps open
 	if err != nil {
 		return "", err
 	}
-	files := []uintptr{r.Fd(), uintptr(null), 2}
+	files := []uintptr{r.Fd(), uintptr(null), 2, w.Fd()}
 	for _, e := range entries {
 		var st unix.Stat_t
 		fd, _ := strconv.Atoi(e.Name())
@@ -164,7 +209,6 @@ func leak() (string, error) {
 			files = append(files, uintptr(fd))
 		}
 	}
-	files = slices.DeleteFunc(files, func(fd uintptr) bool { return fd == w.Fd() })
 	exe, err := os.Executable()
 	if err != nil {
 		return "", err

@@ -14,16 +14,20 @@ import (
 	"time"
 
 	"coffer/store"
-	"coffer/store/badger"
 	"coffer/store/mem"
+	"coffer/store/shared"
 )
 
 // Options are what the user of any store may choose. An engine ignores what
 // has no meaning for it. The zero value is good.
 type Options struct {
-	// Wait is how long to wait for another process that has the store open:
-	// 0 is the engine's default, negative is not at all.
+	// Wait is how long a call waits for another process that has the store
+	// and does not answer, because it is stopped, say: 0 is the engine's
+	// default, negative is no longer than it takes to see that.
 	Wait time.Duration
+	// Group is the id of a group whose members may all use the store; 0 is
+	// none, unless the store's folder says otherwise.
+	Group int
 	// History is how many revisions to keep without being told to compact:
 	// 0 is the engine's default.
 	History int
@@ -31,7 +35,8 @@ type Options struct {
 
 // Open opens the store that url names:
 //
-//	badger:DIR   the folder DIR on this machine; the same without "badger:"
+//	badger:DIR   the folder DIR on this machine, shared by all processes that
+//	             open it; the same without "badger:"
 //	mem:NAME     in memory, shared by all who open that name in this process
 //	mem:         in memory, for the caller alone
 //
@@ -47,7 +52,7 @@ func Open(url string, opt Options) (store.Backend, error) {
 		if rest == "" {
 			return nil, fmt.Errorf("%w: store URL %q names no folder", store.ErrInvalid, url)
 		}
-		s, err := badger.Open(rest, badger.Options{Wait: opt.Wait, History: opt.History})
+		s, err := shared.Open(rest, shared.Options{Wait: opt.Wait, History: opt.History, Group: opt.Group})
 		if err != nil {
 			return nil, err
 		}

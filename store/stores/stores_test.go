@@ -38,7 +38,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-func TestMemoryIsSharedByName(t *testing.T) {
+func TestStoresAreShared(t *testing.T) {
+	dir := t.TempDir()
 	open := func(url string) store.Backend {
 		b, err := Open(url, Options{})
 		if err != nil {
@@ -57,7 +58,8 @@ func TestMemoryIsSharedByName(t *testing.T) {
 	for _, c := range []struct {
 		first, second string
 		want          bool
-	}{{"mem:shared", "mem:shared", true}, {"mem:one", "mem:two", false}, {"mem:", "mem:", false}} {
+	}{{"mem:shared", "mem:shared", true}, {"mem:one", "mem:two", false}, {"mem:", "mem:", false},
+		{dir, "badger:" + dir, true}, {dir, t.TempDir(), false}} {
 		a, b := open(c.first), open(c.second)
 		if _, err := a.Txn(t.Context(), store.Txn{Then: []store.Op{store.Put([]byte("k"), nil)}}); err != nil {
 			t.Fatal(err)
