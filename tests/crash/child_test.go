@@ -22,10 +22,12 @@ var roles map[string]func(*child)
 
 func init() {
 	roles = map[string]func(*child){
-		"work":    work,    // change by change, for ever
-		"look":    look,    // tell what there is
-		"obey":    obey,    // do what one is told
-		"survive": survive, // make an object that outlives its token
+		"work":     work,  // change by change, for ever
+		"look":     look,  // tell what there is
+		"obey":     obey,  // do what one is told
+		"write":    write, // fill the disk up
+		"readback": readback,
+		"survive":  survive, // make an object that outlives its token
 	}
 }
 

@@ -135,6 +135,9 @@ func CLibrary(t *testing.T) (func(t *testing.T) Driver, store.Backend) {
 type cDriver struct {
 	t   *testing.T
 	lib *Library
+	// storeMayFail lets C_Initialize and C_Finalize answer what the standard
+	// does not have for them.
+	storeMayFail bool
 }
 
 // do calls a function whose code says all, and checks that it is one of those
@@ -142,7 +145,7 @@ type cDriver struct {
 func (d *cDriver) do(name string, args ...word) error {
 	rv := d.lib.call(name, args...)
 	f := &d.lib.Functions[d.lib.index[name]]
-	if !f.May(rv) {
+	if !f.May(rv) && !(d.storeMayFail && (name == "C_Initialize" || name == "C_Finalize")) {
 		d.t.Errorf("%s answers %v, which the standard does not have for it", name, rv)
 	}
 	if rv == p11.CKR_OK {
