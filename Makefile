@@ -96,10 +96,11 @@ install: build
 	install -D -m 755 $(LIB) $(DESTDIR)$(PREFIX)/lib/pkcs11/libcoffer.so
 	install -D -m 755 $(CMD) $(DESTDIR)$(PREFIX)/bin/coffer
 	install -D -m 644 cshim/pkcs11.h $(DESTDIR)$(PREFIX)/include/coffer/pkcs11.h
-	install -d $(DESTDIR)$(PREFIX)/share/p11-kit/modules $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,share/p11-kit/modules lib/pkgconfig lib/systemd/system)
 	sed 's|@PREFIX@|$(PREFIX)|g' packaging/coffer.module > $(DESTDIR)$(PREFIX)/share/p11-kit/modules/coffer.module
 	sed 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g' packaging/coffer.pc > $(DESTDIR)$(PREFIX)/lib/pkgconfig/coffer.pc
-	chmod 644 $(DESTDIR)$(PREFIX)/share/p11-kit/modules/coffer.module $(DESTDIR)$(PREFIX)/lib/pkgconfig/coffer.pc
+	sed 's|@PREFIX@|$(PREFIX)|g' packaging/coffer.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/coffer.service
+	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/,share/p11-kit/modules/coffer.module lib/pkgconfig/coffer.pc lib/systemd/system/coffer.service)
 
 clean:
 	rm -rf $(BUILD)

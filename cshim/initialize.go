@@ -52,7 +52,7 @@ func initialize(args *C.CK_C_INITIALIZE_ARGS) error {
 	if err != nil {
 		return err
 	}
-	backend, err := stores.Open(set.Store, stores.Options{Wait: set.LockWait})
+	backend, err := stores.Open(set.Store, stores.Options{Wait: set.LockWait, Group: set.Group})
 	if err != nil {
 		return p11.Errorf(p11.CKR_DEVICE_ERROR, "opening the store %s: %w", set.Store, err)
 	}

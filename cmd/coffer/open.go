@@ -23,7 +23,7 @@ func (a *app) with(f func(*token.Module) error) (err error) {
 		return err
 	}
 	defer log.Close()
-	m, err := openModule(set.Store, stores.Options{Wait: set.LockWait}, token.Config{
+	m, err := openModule(set.Store, stores.Options{Wait: set.LockWait, Group: set.Group}, token.Config{
 		Log:            log.Logger,
 		Argon2:         set.Argon2,
 		PINMaxFailures: set.PINMaxFailures,

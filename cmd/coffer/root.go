@@ -98,6 +98,7 @@ Exit status: 0, or 1 if it failed, or 2 if the command line makes no sense.`,
 			Long:  "The store is where the tokens lie.",
 		}, a.storeCheck(false), a.storeCheck(true)),
 		a.exec(),
+		a.serve(),
 		a.version(),
 	)
 	return root

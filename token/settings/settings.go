@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -31,8 +32,11 @@ import (
 type Settings struct {
 	// Store is where the tokens lie: a folder, or a URL that store/stores takes.
 	Store string
-	// LockWait is how long to wait for a store that another process has open.
+	// LockWait is how long to wait for a store that another process has open
+	// and that does not answer.
 	LockWait time.Duration
+	// Group is the id of the group whose members may use the store; 0 is none.
+	Group int
 
 	// LogLevel is one of the Log constants; LogFile is empty for stderr.
 	LogLevel LogLevel
@@ -79,6 +83,7 @@ var rows = []setting{
 		return nil
 	}},
 	{"store.lock_wait", "COFFER_STORE_LOCK_WAIT", duration(func(s *Settings) *time.Duration { return &s.LockWait })},
+	{"store.group", "COFFER_STORE_GROUP", setGroup},
 	{"log", "COFFER_LOG", func(s *Settings, v string) error {
 		i := slices.Index(logLevels, v)
 		if i < 0 {
@@ -93,6 +98,22 @@ var rows = []setting{
 	{"pin.max_delay", "COFFER_PIN_MAX_DELAY", duration(func(s *Settings) *time.Duration { return &s.PINMaxDelay })},
 	{"pin.argon2_memory", "COFFER_PIN_ARGON2_MEMORY", number(8, 1<<21, func(s *Settings, n int) { s.Argon2.MemoryKiB = uint32(n) })},
 	{"pin.argon2_time", "COFFER_PIN_ARGON2_TIME", number(1, 1000, func(s *Settings, n int) { s.Argon2.Time = uint32(n) })},
+}
+
+func setGroup(s *Settings, v string) error {
+	g, err := user.LookupGroup(v)
+	if err != nil {
+		g, err = user.LookupGroupId(v)
+	}
+	if err != nil {
+		return errors.New("is not a group of this machine, by name or by number")
+	}
+	id, err := strconv.Atoi(g.Gid)
+	if err != nil || id == 0 {
+		return errors.New("is not a group that a store can be given to")
+	}
+	s.Group = id
+	return nil
 }
 
 func duration(field func(*Settings) *time.Duration) func(*Settings, string) error {

@@ -59,6 +59,8 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"absent file", map[string]string{"COFFER_CONF": "/nowhere/coffer.toml"}, "", p11.CKR_GENERAL_ERROR, "/nowhere/coffer.toml"},
 		{"bad level", map[string]string{"COFFER_LOG": "loud"}, "", p11.CKR_GENERAL_ERROR, `COFFER_LOG="loud"`},
 		{"bad number", map[string]string{"COFFER_PIN_MAX_FAILURES": "-1"}, "", p11.CKR_GENERAL_ERROR, "COFFER_PIN_MAX_FAILURES"},
+		{"no group", map[string]string{"COFFER_STORE_GROUP": "no such group"}, "", p11.CKR_GENERAL_ERROR, "COFFER_STORE_GROUP"},
+		{"root's group", map[string]string{"COFFER_STORE_GROUP": "root"}, "", p11.CKR_GENERAL_ERROR, "COFFER_STORE_GROUP"},
 		{"empty store", map[string]string{"COFFER_STORE": ""}, "", p11.CKR_GENERAL_ERROR, "COFFER_STORE"},
 		{"unknown in the string", nil, "stor=/x", p11.CKR_ARGUMENTS_BAD, `"stor"`},
 		{"no value", nil, "rubbish", p11.CKR_ARGUMENTS_BAD, "rubbish"},
