@@ -36,8 +36,8 @@ func TestREADMECommandsWork(t *testing.T) {
 	for _, b := range blocks {
 		script += b[1]
 	}
-	script += "openssl x509 -in cert.pem -noout -subject | grep -q localhost\n" +
-		"coffer object list --token work | grep -q java\n"
+	script += "openssl x509 -in cert.pem -noout -subject | grep localhost\n" +
+		"coffer object list --token work | grep java\n"
 	dir := t.TempDir()
 	cmd := exec.Command("bash", "-x", "-c", script)
 	cmd.Dir = dir
