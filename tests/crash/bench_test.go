@@ -42,10 +42,11 @@ const (
 type bench struct {
 	t        *testing.T
 	lib, cmd string
+	self     string // this binary
 	dir      string // of the files that the test makes
 	store    string
 	log      string
-	seen     int // how much of the log was read
+	seen     *int // how much of the log was read
 	env      []string
 	user     *syscall.Credential // whom the processes belong to, if not to us
 }
@@ -59,7 +60,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	b := &bench{t: t, lib: built.Lib(t), cmd: built.Cmd(t), dir: dir}
+	b := &bench{t: t, lib: built.Lib(t), cmd: built.Cmd(t), self: os.Args[0], dir: dir, seen: new(int)}
 	b.log = b.path("log")
 	return b.at(b.path("store"))
 }
@@ -171,7 +172,7 @@ func (b *bench) start(role string, arg any, before ...string) *process {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	line := append(before, os.Args[0], "-test.run=^TestChild$", "-test.timeout="+(2*patience).String())
+	line := append(before, b.self, "-test.run=^TestChild$", "-test.timeout="+(2*patience).String())
 	p := &process{b: b, cmd: exec.Command(line[0], line[1:]...)}
 	p.cmd.Env = append(append([]string{}, b.env...), roleVar+"="+role, argVar+"="+string(data))
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out

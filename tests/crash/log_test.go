@@ -15,8 +15,8 @@ func (b *bench) lines() []string {
 	if err != nil && !os.IsNotExist(err) {
 		b.t.Fatal(err)
 	}
-	fresh := strings.TrimSuffix(string(data[b.seen:]), "\n")
-	b.seen = len(data)
+	fresh := strings.TrimSuffix(string(data[*b.seen:]), "\n")
+	*b.seen = len(data)
 	if fresh == "" {
 		return nil
 	}
