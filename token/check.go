@@ -2,7 +2,7 @@ package token
 
 import (
 	"bytes"
-	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"coffer/p11"
@@ -34,30 +34,17 @@ func (m *Module) CheckStore(repair bool) ([]Finding, error) {
 		return nil, err
 	}
 	var found []Finding
-	known := map[seal.TokenID]bool{}
-	slots, err := m.store.Range(m.ctx, store.RangeRequest{Span: store.Prefix([]byte("t/"))})
-	if err != nil {
-		return nil, deviceError(err)
-	}
-	for _, kv := range slots.KVs {
-		if len(kv.Key) != 2+8 {
-			found = append(found, Finding{Problem: fmt.Sprintf("the store has a key of unknown shape: %q", kv.Key)})
-			continue
-		}
-		id := p11.SlotID(binary.BigEndian.Uint64(kv.Key[2:]))
-		rec, err := unmarshalToken(kv.Value)
+	err := m.eachSlot(func(id p11.SlotID, rec *tokenRecord, err error) error {
 		if err != nil {
 			found = append(found, Finding{Slot: id, Problem: err.Error()})
-			continue
+			return nil
 		}
-		known[rec.ID] = true
 		c := &checker{m: m, slot: id, t: m.tokenOf(rec.ID, id), repair: repair}
-		if err := c.token(rec); err != nil {
-			return nil, err
-		}
+		err = c.token(rec)
 		found = append(found, c.found...)
-	}
-	return found, nil
+		return err
+	})
+	return found, err
 }
 
 // tokenOf returns this application's view of a token, with its login, or one
@@ -91,10 +78,11 @@ func (c *checker) report(id *object.ID, mended bool, format string, args ...any)
 func (c *checker) token(rec *tokenRecord) error {
 	for _, r := range []seal.Role{seal.SO, seal.User} {
 		kv, ok, err := c.m.get(pinKey(rec.ID, r))
-		if err != nil {
-			return err
-		}
 		switch {
+		case errors.Is(err, store.ErrCorrupt):
+			c.report(nil, false, "the %v PIN's record: %v", r, err)
+		case err != nil:
+			return err
 		case !ok && (r == seal.SO || rec.UserPIN):
 			c.report(nil, false, "the %v PIN's record is missing: nobody can log in by it any more", r)
 		case ok:
@@ -113,38 +101,29 @@ func (c *checker) token(rec *tokenRecord) error {
 	return c.index(objects)
 }
 
-// each calls f for every key of a span.
-func (m *Module) each(span store.Span, only store.Fields, f func(store.KV) error) error {
-	req := store.RangeRequest{Span: span, Limit: pageOfIDs, Only: only}
-	for more := true; more; {
-		page, err := m.store.Range(m.ctx, req)
-		if err != nil {
-			return deviceError(err)
-		}
-		for _, kv := range page.KVs {
-			if err := f(kv); err != nil {
-				return err
-			}
-		}
-		req, more = req.Next(page)
-	}
-	return nil
-}
-
 // objects checks every record, and the entries that the index should have for
 // it, and returns which objects there are.
 func (c *checker) objects() (map[object.ID]bool, error) {
 	all := map[object.ID]bool{}
-	err := c.m.each(store.Prefix(tokenPrefix("o/", c.t.id)), store.Everything, func(kv store.KV) error {
-		id, ok := idOf(kv.Key)
-		if !ok || !bytes.Equal(kv.Key, objectKey(c.t.id, id)) {
-			c.report(nil, false, "the store has a key of unknown shape among the objects: %x", kv.Key)
+	w := walk{
+		m: c.m, width: objectKeyWidth,
+		good: func(kv store.KV) error {
+			id, ok := idOf(kv.Key)
+			if !ok || !bytes.Equal(kv.Key, objectKey(c.t.id, id)) {
+				c.report(nil, false, "the store has a key of unknown shape among the objects: %x", kv.Key)
+				return nil
+			}
+			all[id] = true
+			return c.object(id, kv)
+		},
+		damaged: func(key []byte, err error) error {
+			id, _ := idOf(key)
+			all[id] = true
+			c.report(&id, false, "%v", err)
 			return nil
-		}
-		all[id] = true
-		return c.object(id, kv)
-	})
-	return all, err
+		},
+	}
+	return all, w.span(store.Prefix(tokenPrefix("o/", c.t.id)))
 }
 
 func (c *checker) object(id object.ID, kv store.KV) error {
@@ -172,9 +151,11 @@ func (c *checker) object(id object.ID, kv store.KV) error {
 	tx := store.Txn{If: []store.Cmp{{Key: kv.Key, Mod: kv.Mod}}}
 	for _, term := range terms {
 		key := termKey(c.t.id, term, id)
-		if _, ok, err := c.m.get(key); err != nil {
+		_, ok, err := c.m.get(key)
+		if err != nil && !errors.Is(err, store.ErrCorrupt) { // index reports those
 			return err
-		} else if !ok {
+		}
+		if !ok && err == nil {
 			tx.Then = append(tx.Then, store.Put(key, nil))
 		}
 	}
@@ -196,13 +177,21 @@ func (c *checker) object(id object.ID, kv store.KV) error {
 // index checks that every entry leads to an object.
 func (c *checker) index(objects map[object.ID]bool) error {
 	var lost []store.KV
-	err := c.m.each(store.Prefix(tokenPrefix("x/", c.t.id)), store.KeysOnly, func(kv store.KV) error {
-		if id, ok := idOf(kv.Key); !ok || len(kv.Key) != len(termKey(c.t.id, seal.Term{}, id)) || !objects[id] {
-			lost = append(lost, kv)
-		}
-		return nil
-	})
-	if err != nil {
+	w := walk{
+		m: c.m, width: termKeyWidth, only: store.KeysOnly,
+		good: func(kv store.KV) error {
+			if id, ok := idOf(kv.Key); !ok || len(kv.Key) != termKeyWidth || !objects[id] {
+				lost = append(lost, kv)
+			}
+			return nil
+		},
+		damaged: func(key []byte, err error) error {
+			id, _ := idOf(key)
+			c.report(&id, false, "an index entry of it: %v", err)
+			return nil
+		},
+	}
+	if err := w.span(store.Prefix(tokenPrefix("x/", c.t.id))); err != nil {
 		return err
 	}
 	for _, kv := range lost {

@@ -2,6 +2,7 @@ package token
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"coffer/p11"
@@ -28,6 +29,9 @@ type list struct {
 	next    store.RangeRequest
 	done    bool
 	found   []object.ID // read, not yet given out
+	// doubtful are those among found whose entry is damaged, and may have been
+	// another one's.
+	doubtful map[object.ID]bool
 }
 
 // pageOfIDs is how many index entries are read at a time. A client that asks
@@ -187,10 +191,13 @@ func (m *Module) FindObjects(h p11.SessionHandle, dst []p11.ObjectHandle) (int, 
 			continue
 		}
 		e := m.entryFor(s.token, id, l.private)
-		if f.rest {
+		if f.rest || l.doubtful[id] {
 			snap, _, err := m.object(s, e.handle)
-			if err != nil {
-				continue // destroyed, or damaged (read has logged it)
+			if err != nil { // destroyed meanwhile, or damaged
+				if p11.Code(err) == p11.CKR_DEVICE_ERROR {
+					m.log.Error("a search leaves an object out", "slot", s.token.slot, "object", id.String(), "error", err)
+				}
+				continue
 			}
 			matches := snap.Matches(f.template)
 			snap.Release()
@@ -213,6 +220,12 @@ next:
 				return object.ID{}, false, nil
 			}
 			page, err := m.store.Range(m.ctx, l.next)
+			if errors.Is(err, store.ErrCorrupt) {
+				if err := m.readDamaged(l); err != nil {
+					return object.ID{}, false, err
+				}
+				continue
+			}
 			if err != nil {
 				return object.ID{}, false, deviceError(err)
 			}
@@ -229,6 +242,10 @@ next:
 		l.found = l.found[1:]
 		for _, term := range l.others {
 			page, err := m.store.Range(m.ctx, store.RangeRequest{Span: store.Key(termKey(t.id, term, id)), Only: store.CountOnly})
+			if errors.Is(err, store.ErrCorrupt) {
+				l.doubt(id)
+				continue
+			}
 			if err != nil {
 				return object.ID{}, false, deviceError(err)
 			}
@@ -238,6 +255,37 @@ next:
 		}
 		return id, true, nil
 	}
+}
+
+// readDamaged reads what is left of a list that has damaged entries in it. An
+// entry has nothing but its key, so that what it led to can still be told.
+func (m *Module) readDamaged(l *list) error {
+	w := walk{m: m, at: l.next.At, only: store.KeysOnly, width: termKeyWidth}
+	w.good = func(kv store.KV) error {
+		if id, ok := idOf(kv.Key); ok {
+			l.found = append(l.found, id)
+		}
+		return nil
+	}
+	w.damaged = func(key []byte, err error) error {
+		id, _ := idOf(key)
+		m.log.Error("the index is damaged", "object", id.String(), "error", err)
+		l.doubt(id)
+		l.found = append(l.found, id)
+		return nil
+	}
+	if err := w.span(l.next.Span); err != nil {
+		return err
+	}
+	l.done = true
+	return nil
+}
+
+func (l *list) doubt(id object.ID) {
+	if l.doubtful == nil {
+		l.doubtful = map[object.ID]bool{}
+	}
+	l.doubtful[id] = true
 }
 
 // FindObjectsFinal ends a search (PKCS #11 v3.2, 5.7.9).

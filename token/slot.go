@@ -120,21 +120,12 @@ func (m *Module) rescanLocked() error {
 		}
 	}
 	var slots []*slot
-	page, err := m.store.Range(m.ctx, store.RangeRequest{Span: store.Prefix([]byte("t/"))})
-	if err != nil {
-		return deviceError(err)
-	}
-	for _, kv := range page.KVs {
-		if len(kv.Key) != 2+8 {
-			continue
-		}
-		id := p11.SlotID(binary.BigEndian.Uint64(kv.Key[2:]))
-		next = max(next, id+1)
-		rec, err := unmarshalToken(kv.Value)
+	err = m.eachSlot(func(id p11.SlotID, rec *tokenRecord, err error) error {
 		if err != nil { // the others are usable
 			m.log.Error("a token cannot be read", "slot", id, "error", err)
-			continue
+			return nil
 		}
+		next = max(next, id+1)
 		t := old[rec.ID]
 		if t == nil {
 			t = &token{id: rec.ID, slot: id, sessions: map[p11.SessionHandle]*session{}}
@@ -142,6 +133,10 @@ func (m *Module) rescanLocked() error {
 		delete(old, rec.ID)
 		t.record.Store(rec)
 		slots = append(slots, &slot{id: id, token: t})
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if next < math.MaxInt64 {
 		slots = append(slots, &slot{id: next})
@@ -152,6 +147,24 @@ func (m *Module) rescanLocked() error {
 		m.closeAll(t)
 	}
 	return nil
+}
+
+// eachSlot calls f for every slot with a token in it, in ascending order, with
+// the token's record or with why it cannot be read.
+func (m *Module) eachSlot(f func(id p11.SlotID, rec *tokenRecord, err error) error) error {
+	slotOf := func(key []byte) p11.SlotID { return p11.SlotID(binary.BigEndian.Uint64(key[len("t/"):])) }
+	w := walk{
+		m: m, width: slotKeyWidth,
+		good: func(kv store.KV) error {
+			if len(kv.Key) != slotKeyWidth {
+				return f(0, nil, p11.Errorf(p11.CKR_DEVICE_ERROR, "the store has a key of unknown shape: %q", kv.Key))
+			}
+			rec, err := unmarshalToken(kv.Value)
+			return f(slotOf(kv.Key), rec, err)
+		},
+		damaged: func(key []byte, err error) error { return f(slotOf(key), nil, err) },
+	}
+	return w.span(store.Prefix([]byte("t/")))
 }
 
 // nextSlot returns the number of the free slot with the revision it was

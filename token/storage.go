@@ -108,6 +108,15 @@ func (m *Module) get(key []byte) (store.KV, bool, error) {
 // nobody it asks once more. While a slot's record is damaged, nobody knows
 // what is the slot's, and nothing is removed.
 func (m *Module) purgeOrphans() error {
+	err := m.purge()
+	if errors.Is(err, store.ErrCorrupt) { // what it was done for is done
+		m.log.Error("what belonged to earlier tokens is left in the store", "error", err)
+		return nil
+	}
+	return err
+}
+
+func (m *Module) purge() error {
 	known := map[seal.TokenID]bool{}
 	for _, kind := range []string{"x/", "o/", "p/", "f/"} {
 		span := store.Prefix([]byte(kind))
@@ -146,26 +155,25 @@ func (m *Module) purgeOrphans() error {
 func (m *Module) named() (known map[seal.TokenID]bool, all bool, err error) {
 	known = map[seal.TokenID]bool{}
 	// The marks come first: when one goes, a slot names its token.
-	for _, prefix := range []string{"i/", "t/"} {
-		page, err := m.store.Range(m.ctx, store.RangeRequest{Span: store.Prefix([]byte(prefix))})
-		if err != nil {
-			return nil, false, deviceError(err)
-		}
-		for _, kv := range page.KVs {
-			if prefix == "i/" {
-				if t, ok := tokenOf(kv.Key[min(len(kv.Key), 8):]); ok {
-					known[t] = true
-				}
-				continue
-			}
-			rec, err := unmarshalToken(kv.Value)
-			if err != nil {
-				return nil, false, nil
-			}
-			known[rec.ID] = true
+	marks, err := m.store.Range(m.ctx, store.RangeRequest{Span: store.Prefix([]byte("i/"))})
+	if err != nil {
+		return nil, false, deviceError(err)
+	}
+	for _, kv := range marks.KVs {
+		if t, ok := tokenOf(kv.Key[min(len(kv.Key), 8):]); ok {
+			known[t] = true
 		}
 	}
-	return known, true, nil
+	all = true
+	err = m.eachSlot(func(_ p11.SlotID, rec *tokenRecord, err error) error {
+		if err != nil {
+			all = false
+			return nil
+		}
+		known[rec.ID] = true
+		return nil
+	})
+	return known, all, err
 }
 
 // tokenOf returns the token id in a key after its two bytes of kind.

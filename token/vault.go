@@ -16,7 +16,7 @@ func (m *Module) read(e *entry) (*snapshot, error) {
 	newest := m.store.Newest()
 	kv, ok, err := m.get(objectKey(e.token.id, e.id))
 	if err != nil {
-		return nil, err
+		return nil, e.unreadable(err)
 	}
 	if !ok {
 		m.drop(e)
@@ -28,8 +28,7 @@ func (m *Module) read(e *entry) (*snapshot, error) {
 		err = p11.Errorf(p11.CKR_DEVICE_ERROR, "object %v was put in place of another", e.id)
 	}
 	if err != nil {
-		m.log.Error("an object cannot be read", "slot", e.token.slot, "object", e.id.String(), "error", err)
-		return nil, err
+		return nil, e.unreadable(err)
 	}
 	snap.checked.Store(int64(newest))
 	if err := snap.Hold(); err != nil {
@@ -37,6 +36,14 @@ func (m *Module) read(e *entry) (*snapshot, error) {
 	}
 	e.keep(snap)
 	return snap, nil
+}
+
+// unreadable says of which object it is that an error tells.
+func (e *entry) unreadable(err error) error {
+	if rv := p11.Code(err); rv == p11.CKR_DEVICE_ERROR {
+		return p11.Errorf(rv, "object %v of the token in slot %d cannot be read: %w", e.id, e.token.slot, err)
+	}
+	return err
 }
 
 // open turns a record into an object. With the master key at hand nothing is
