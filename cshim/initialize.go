@@ -22,6 +22,7 @@ var lifeMu sync.Mutex
 func goC_Initialize(pInitArgs C.CK_VOID_PTR) (rv C.CK_RV) {
 	defer guard("C_Initialize", 0, &rv)
 	enter()
+	widen()
 	lifeMu.Lock()
 	defer lifeMu.Unlock()
 	err := initialize((*C.CK_C_INITIALIZE_ARGS)(pInitArgs))
