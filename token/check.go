@@ -27,8 +27,9 @@ type Finding struct {
 // without the master key: that each record is whole by its outside, and that
 // what public objects are indexed by is right.
 //
-// With repair, index entries that are missing are written and those that lead
-// nowhere are removed. Nothing else is changed, and no record ever is.
+// With repair, index entries that are missing are written. Nothing else is
+// changed, and nothing is ever removed: an entry that leads nowhere may be all
+// that tells of an object whose record a damaged file hides.
 func (m *Module) CheckStore(repair bool) ([]Finding, error) {
 	if err := m.alive(); err != nil {
 		return nil, err
@@ -176,12 +177,17 @@ func (c *checker) object(id object.ID, kv store.KV) error {
 
 // index checks that every entry leads to an object.
 func (c *checker) index(objects map[object.ID]bool) error {
-	var lost []store.KV
+	var lost []object.ID
+	entries := map[object.ID]int{} // of those
 	w := walk{
 		m: c.m, width: termKeyWidth, only: store.KeysOnly,
 		good: func(kv store.KV) error {
-			if id, ok := idOf(kv.Key); !ok || len(kv.Key) != termKeyWidth || !objects[id] {
-				lost = append(lost, kv)
+			id, ok := idOf(kv.Key)
+			if ok && len(kv.Key) == termKeyWidth && objects[id] {
+				return nil
+			}
+			if entries[id]++; entries[id] == 1 {
+				lost = append(lost, id)
 			}
 			return nil
 		},
@@ -194,26 +200,15 @@ func (c *checker) index(objects map[object.ID]bool) error {
 	if err := w.span(store.Prefix(tokenPrefix("x/", c.t.id))); err != nil {
 		return err
 	}
-	for _, kv := range lost {
-		id, _ := idOf(kv.Key)
+	for _, id := range lost {
 		// The object may have been made since the records were read.
-		if _, ok, err := c.m.get(objectKey(c.t.id, id)); err != nil {
+		_, ok, err := c.m.get(objectKey(c.t.id, id))
+		if err != nil && !errors.Is(err, store.ErrCorrupt) {
 			return err
-		} else if ok {
-			continue
 		}
-		mended := false
-		if c.repair {
-			res, err := c.m.txn(store.Txn{
-				If:   []store.Cmp{{Key: kv.Key, Mod: kv.Mod}, {Key: objectKey(c.t.id, id), Mod: 0}},
-				Then: []store.Op{store.Delete(store.Key(kv.Key))},
-			})
-			if err != nil {
-				return err
-			}
-			mended = res.Done
+		if !ok {
+			c.report(&id, false, "%d index entries lead to it, and its record is not there: it may be lost", entries[id])
 		}
-		c.report(&id, mended, "an index entry leads to it, and it does not exist")
 	}
 	return nil
 }
