@@ -32,7 +32,7 @@ SIGINT, as the first process that uses the library does by itself. One wants it
 It needs no PIN, sees ciphertext only and holds no key. If another process has
 the store, it waits for its turn. It tells systemd when it is ready.`,
 		Example: `  coffer serve
-  COFFER_STORE=/srv/tokens COFFER_STORE_GROUP=ssl-cert coffer serve`,
+  coffer serve --store /srv/tokens`,
 		Args: noArgs,
 		RunE: does(func(*cobra.Command) error {
 			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
