@@ -65,7 +65,7 @@ Listen 127.0.0.1:%[3]s
 StartServers 4
 MinSpareServers 4
 MaxSpareServers 4
-MaxRequestWorkers 8
+MaxRequestWorkers 64
 MaxConnectionsPerChild 40
 DocumentRoot %[1]s/www
 SSLCryptoDevice pkcs11
