@@ -25,6 +25,7 @@ for target in "$@"; do
     test)
       need javac default-jdk-headless
       need git git
+      need strace strace
       # The hosts of tests/hosts.
       need sshd openssh-server
       need gnutls-serv gnutls-bin
