@@ -191,7 +191,7 @@ func (s *Store) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := syncLogs(s.dir); err != nil {
+	if err := readyLogs(s.dir); err != nil {
 		return folder.FileError(err)
 	}
 	s.db, err = badger.OpenManaged(options(s.dir, s.log, levelZero))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -191,4 +192,26 @@ func TestLockKeepsOtherProcessesOut(t *testing.T) {
 	if err := <-opened; err != nil {
 		t.Errorf("after the other was killed: %v", err)
 	}
+}
+
+// A process that is killed between making a file and giving it its size
+// leaves an empty one, which Badger takes for an error.
+func TestEmptyFilesOfAKilledProcess(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	write(t, s, store.Put([]byte("k"), []byte("v")))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"00099.mem", "000099.vlog", "000099.sst"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = open(t, dir, Options{})
+	defer s.Close()
+	if kv, ok, err := store.Get(t.Context(), s, []byte("k")); !ok || err != nil || string(kv.Value) != "v" {
+		t.Errorf("got %q, %t, %v", kv.Value, ok, err)
+	}
+	write(t, s, store.Put([]byte("k"), []byte("w")))
 }

@@ -82,28 +82,42 @@ func (w *wal) sync() error {
 	return nil
 }
 
-// syncLogs makes the logs durable that an earlier process has left. It may have
-// died between writing a transaction and syncing it; whoever reads it now must
-// not see it disappear with the next loss of power.
-func syncLogs(dir string) error {
+// readyLogs makes the logs ready for Badger that an earlier process has left
+// when it died. It may have died between writing a transaction and syncing
+// it: whoever reads that now must not see it disappear with the next loss of
+// power. And it may have died between making a file and giving it its size:
+// Badger takes an empty file for a new one, and that for an error.
+func readyLogs(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if filepath.Ext(e.Name()) != walSuffix {
+		if ext := filepath.Ext(e.Name()); ext != walSuffix && ext != ".vlog" {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
-		file, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
+		if err := readyLog(filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}
-		err = unix.Fdatasync(int(file.Fd()))
-		file.Close()
-		if err != nil {
-			return &os.PathError{Op: "fdatasync", Path: path, Err: err}
-		}
+	}
+	return nil
+}
+
+func readyLog(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		return os.Remove(path)
+	}
+	if err := unix.Fdatasync(int(file.Fd())); err != nil {
+		return &os.PathError{Op: "fdatasync", Path: path, Err: err}
 	}
 	return nil
 }
