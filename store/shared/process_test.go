@@ -88,6 +88,9 @@ func carryOut(stores map[string]*Store, command, dir string, args []string) (ans
 	case "increment":
 		n, _ := strconv.Atoi(args[0])
 		return "ok", increment(s, "own", n, func(int) {})
+	case "come-and-go":
+		n, _ := strconv.Atoi(args[1])
+		return "ok", comeAndGo(dir, args[0], n)
 	case "increment-for-ever":
 		return "ok", increment(s, args[0], 1<<60, func(i int) { fmt.Println(i) })
 	case "die":
@@ -140,6 +143,24 @@ func increment(s *Store, own string, times int, told func(int)) error {
 		}
 		count++
 		told(count)
+	}
+	return nil
+}
+
+// comeAndGo increments the key own, so often, and opens the store anew for
+// each, as commands do.
+func comeAndGo(dir, own string, times int) error {
+	for range times {
+		s, err := Open(dir, Options{})
+		if err != nil {
+			return err
+		}
+		if err := increment(s, own, 1, func(int) {}); err != nil {
+			return err
+		}
+		if err := s.Close(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

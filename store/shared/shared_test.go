@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -122,6 +123,34 @@ func TestIncrementsOfManyProcessesAreExact(t *testing.T) {
 	}
 	if got := get(t, s, "n"); got != fmt.Sprint((processes+1)*each) {
 		t.Errorf("got %s, want %d", got, (processes+1)*each)
+	}
+}
+
+func TestEverybodyComesAndGoes(t *testing.T) {
+	dir := t.TempDir()
+	const each = 10
+	var others []*process
+	for i := range 2 {
+		p := newProcess(t)
+		p.tell("come-and-go", dir, fmt.Sprint("process", i), each)
+		others = append(others, p)
+	}
+	var wg sync.WaitGroup
+	for i := range 2 {
+		wg.Go(func() {
+			if err := comeAndGo(dir, fmt.Sprint("goroutine", i), each); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, p := range others {
+		if got := p.answer(); got != "ok" {
+			t.Error(got)
+		}
+	}
+	if got := get(t, open(t, dir, Options{}), "n"); got != fmt.Sprint(4*each) {
+		t.Errorf("got %s, want %d", got, 4*each)
 	}
 }
 
