@@ -110,7 +110,7 @@ func TestServerThatDoesNotAnswerCostsABoundedWait(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c, err := NewClient(t.Context(), here, ClientOptions{Timeout: time.Millisecond, Newest: mem.New().Newest})
+		c, err := NewClient(t.Context(), here, ClientOptions{Timeout: 300 * time.Millisecond, Newest: mem.New().Newest})
 		if greets {
 			if err != nil {
 				t.Fatal(err)
