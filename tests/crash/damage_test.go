@@ -73,9 +73,12 @@ func (c *casualty) examine(t *testing.T) string {
 	t.Helper()
 	out, err := c.command.coffer("store", "check", "--slot", "0")
 	named := err != nil
+	c.host.lines() // of others
 	usable := c.host.usable(c.ids)
+	c.logged(t, usable)
 	lost := 0
-	for label, got := range usable {
+	for label := range c.ids {
+		got := usable[label]
 		word, _, _ := strings.Cut(got, " ")
 		switch word {
 		case "right":
@@ -98,14 +101,12 @@ func (c *casualty) examine(t *testing.T) string {
 		t.Errorf("%v: the refusal does not name the store:\n%s", c, out)
 	}
 	c.command.discreet(out)
-	for _, line := range c.host.lines() {
-		c.host.discreet(line)
-	}
 
 	c.command.coffer("store", "repair", "--slot", "0")
 	worse := 0
-	for label, got := range c.command.usable(c.ids) {
-		if strings.HasPrefix(usable[label], "right") && !strings.HasPrefix(got, "right") {
+	after := c.command.usable(c.ids)
+	for label := range c.ids {
+		if got := after[label]; strings.HasPrefix(usable[label], "right") && !strings.HasPrefix(got, "right") {
 			if worse++; !c.excused() {
 				t.Errorf("%v: %s was usable, and is %s after repair", c, label, got)
 			}
@@ -126,6 +127,48 @@ func (c *casualty) examine(t *testing.T) string {
 	return "harmless"
 }
 
+// logged expects one line in the log for a store that was not opened, or for
+// each object that was refused; what a search went on in spite of may be there
+// too.
+func (c *casualty) logged(t *testing.T, usable map[string]string) {
+	t.Helper()
+	lines := c.host.lines()
+	count := func(parts ...string) (n int) {
+		for _, line := range lines {
+			ok := true
+			for _, part := range parts {
+				ok = ok && strings.Contains(line, part)
+			}
+			if ok {
+				n++
+			}
+		}
+		return n
+	}
+	for _, line := range lines {
+		c.host.discreet(line)
+		if !aLine.MatchString(line) {
+			t.Errorf("%v: a line of the log is %q", c, line)
+		}
+	}
+	inPassing := count("the index is damaged") + count("a search leaves an object out") + count("a token cannot be read")
+	if usable[""] != "CKR_OK" && len(lines) == 1+inPassing {
+		return // neither the store nor the token could be opened
+	}
+	refused := 0
+	for label := range c.ids {
+		if strings.HasPrefix(usable[label], "CKR_DEVICE_ERROR") {
+			refused++
+			if count(" = CKR_DEVICE_ERROR", c.ids[label]) != 1 {
+				t.Errorf("%v: %d lines tell of %s", c, count(c.ids[label]), label)
+			}
+		}
+	}
+	if len(lines) != refused+inPassing {
+		t.Errorf("%v: %d lines in the log, want %d:\n%s", c, len(lines), refused+inPassing, strings.Join(lines, "\n"))
+	}
+}
+
 // refuses says whether the command did not get as far as to check.
 func refuses(out string) bool { return strings.HasPrefix(out, "coffer: CKR_") }
 
@@ -144,7 +187,8 @@ func (c *casualty) excused() bool {
 	return c.file == "MANIFEST" || strings.HasSuffix(c.file, ".mem") || strings.HasSuffix(c.file, ".sst")
 }
 
-// usable tells what a host can do with each object.
+// usable tells what a host can do with each object, and of "" whether it got
+// as far as that.
 func (b *bench) usable(ids map[string]string) map[string]string {
 	b.t.Helper()
 	out := map[string]string{}
@@ -153,6 +197,7 @@ func (b *bench) usable(ids map[string]string) map[string]string {
 	if got == "CKR_OK" {
 		got = p.ask("login 0 user %s", pin)
 	}
+	out[""] = got
 	for label := range ids {
 		if got == "CKR_OK" {
 			out[label] = strings.TrimPrefix(p.ask("use %s", label), "CKR_OK ")

@@ -16,9 +16,6 @@ import (
 	"coffer/tests/p11test"
 )
 
-// killRounds is how many processes are killed at work.
-const killRounds = 36
-
 // A killer kills processes at work on a store of which it knows what it holds.
 type killer struct {
 	*bench
@@ -30,10 +27,7 @@ type killer struct {
 	took [2]int // of those, how many turned out not to have taken place, and to have
 }
 
-// TestKilledAtAnyMoment: every acknowledged change is there after kill -9, every
-// other is wholly there or wholly absent, and the store is in order.
-func TestKilledAtAnyMoment(t *testing.T) {
-	t.Parallel()
+func newKiller(t *testing.T) *killer {
 	k := &killer{bench: newToken(t), r: newRandom(t), state: state{
 		"slot 0": label, "slot 0 SO PIN": soPIN, "slot 0 user PIN": pin,
 		"slot 1": label, "slot 1 SO PIN": soPIN, "slot 1 user PIN": pin,
@@ -41,12 +35,17 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}}
 	k.initToken()
 	k.start("survive", nil).wait()
-	rounds := killRounds
+	return k
+}
+
+// rounds repeats what kills, and looks each time what is left.
+func (k *killer) rounds(n int, kill func(round int)) {
+	k.t.Helper()
 	if testing.Short() {
-		rounds /= 6
+		n /= 6
 	}
-	for round := range rounds {
-		k.killAtWork(round)
+	for round := range n {
+		kill(round)
 		for k.r.IntN(4) == 0 {
 			k.killAtRecovery()
 		}
@@ -55,11 +54,30 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		}
 		k.look()
 		k.check()
-		if t.Failed() {
-			t.Fatalf("in round %d, after %d acknowledged changes", round, k.acks)
+		if k.t.Failed() {
+			k.t.Fatalf("in round %d, after %d acknowledged changes", round, k.acks)
 		}
 	}
-	t.Logf("%d rounds, %d acknowledged changes; of others, %d took place and %d did not", rounds, k.acks, k.took[1], k.took[0])
+	k.t.Logf("%d rounds, %d acknowledged changes; of others, %d took place and %d did not", n, k.acks, k.took[1], k.took[0])
+}
+
+// TestKilledAtAnyMoment: every acknowledged change is there after kill -9, every
+// other is wholly there or wholly absent, and the store is in order.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	k := newKiller(t)
+	k.rounds(36, k.killAtWork)
+}
+
+// TestOneOfTwoIsKilled: of two processes at one store, whichever is killed, the
+// other works on, and what either was told is so. What a call was about that
+// failed because of it is wholly there or wholly absent too.
+func TestOneOfTwoIsKilled(t *testing.T) {
+	t.Parallel()
+	k := newKiller(t)
+	failed := 0
+	k.rounds(12, func(round int) { failed += k.killOneOfTwo(round) })
+	t.Logf("%d calls failed", failed)
 }
 
 // survive makes the object of slot 1 that outlives its token.
@@ -75,36 +93,55 @@ func survive(c *child) {
 // killAtWork starts a process that makes changes and kills it.
 func (k *killer) killAtWork(round int) {
 	k.t.Helper()
-	p := k.start("work", workArg{k.r.Uint64(), round, k.state})
+	p := k.start("work", workArg{k.r.Uint64(), round, k.state, []int{0, 1, 2, 3}})
 	after := k.r.IntN(100)
 	if after < 8 { // while it starts
-		time.AfterFunc(time.Duration(k.r.IntN(60))*time.Millisecond, func() { p.cmd.Process.Kill() })
+		k.killAfter(p, 60*time.Millisecond)
 	}
 	pending := map[int]change{}
 	for n := 0; p.lines.Scan(); n++ {
-		var c change
-		if err := json.Unmarshal(p.lines.Bytes(), &c); err != nil {
-			k.t.Fatalf("%v: %q", err, p.lines.Text())
-		}
-		switch {
-		case c.Failed != "":
+		if c := k.heard(p, pending); c.Failed != "" {
 			k.t.Fatalf("worker %d: %s", c.Who, c.Failed)
-		case c.Done:
-			c.apply(k.state)
-			delete(pending, c.Who)
-			k.acks++
-		default:
-			pending[c.Who] = c
 		}
 		if n == after {
-			time.AfterFunc(time.Duration(k.r.IntN(3000))*time.Microsecond, func() { p.cmd.Process.Kill() })
+			k.killAfter(p, 3*time.Millisecond)
 		}
 	}
 	p.kill()
+	k.left(p, pending)
+}
+
+// killAfter kills a process within some time.
+func (k *killer) killAfter(p *process, most time.Duration) {
+	time.AfterFunc(time.Duration(k.r.Int64N(int64(most))), func() { p.cmd.Process.Kill() })
+}
+
+// heard takes note of what a process has just said.
+func (k *killer) heard(p *process, pending map[int]change) change {
+	k.t.Helper()
+	var c change
+	if err := json.Unmarshal(p.lines.Bytes(), &c); err != nil {
+		k.t.Fatalf("%v: %q", err, p.lines.Text())
+	}
+	switch {
+	case c.Failed != "":
+	case c.Done:
+		c.apply(k.state)
+		delete(pending, c.Who)
+		k.acks++
+	default:
+		pending[c.Who] = c
+	}
+	return c
+}
+
+// left takes note of what a dead process has left unanswered.
+func (k *killer) left(p *process, pending map[int]change) {
+	k.t.Helper()
 	if strings.Contains(p.out.String(), "FAIL") {
 		k.t.Fatalf("%s", &p.out)
 	}
-	k.open = slices.Collect(maps.Values(pending))
+	k.open = append(k.open, slices.Collect(maps.Values(pending))...)
 }
 
 // killAtRecovery kills one who only looks, while he opens what was left.

@@ -17,16 +17,21 @@ import (
 	"coffer/tests/p11test"
 )
 
-// What a worker is told.
+// What a process at work is told.
 type workArg struct {
-	Seed  uint64
-	Round int
-	State state
+	Seed    uint64
+	Round   int
+	State   state
+	Workers []int
 }
 
-// objectWorkers change objects of the token in slot 0 at the same time; one
-// more changes its user PIN, and one is the SO of the token in slot 1.
-const objectWorkers = 2
+// Two workers change objects of the token in slot 0 at the same time; one more
+// changes its user PIN, and one is the SO of the token in slot 1. Others change
+// objects of their own in a second process.
+var steps = []func(*worker) error{
+	(*worker).changeObject, (*worker).changeObject, (*worker).changePIN, (*worker).changeToken,
+	(*worker).changeObject, (*worker).changeObject,
+}
 
 // mostObjects is how many things a worker lets there be.
 const mostObjects = 10
@@ -40,7 +45,7 @@ type worker struct {
 	n     int // of changes begun
 	r     *rand.Rand
 	s     p11.SessionHandle
-	own   state
+	own   state // what it knows of what there is; right of what is its own
 }
 
 // work makes changes until it is killed.
@@ -50,15 +55,12 @@ func work(c *child) {
 	h := c.open()
 	c.login(h, 0, p11.CKU_USER, arg.State["slot 0 user PIN"])
 	var all sync.WaitGroup
-	for who, step := range []func(*worker) error{(*worker).changeObject, (*worker).changeObject, (*worker).changePIN, (*worker).changeToken} {
+	for _, who := range arg.Workers {
 		w := &worker{child: c, h: h, who: who, round: arg.Round, own: maps.Clone(arg.State),
 			r: rand.New(rand.NewPCG(arg.Seed, uint64(arg.Round)<<8|uint64(who)))}
-		if who < objectWorkers {
-			maps.DeleteFunc(w.own, func(name, _ string) bool { return !strings.HasPrefix(name, fmt.Sprintf("object %d ", who)) })
-		}
 		all.Go(func() {
 			for {
-				if err := step(w); err != nil {
+				if err := steps[who](w); err != nil {
 					c.line(change{Who: who, Failed: err.Error()})
 					return
 				}
@@ -95,8 +97,9 @@ func (w *worker) changeObject() error {
 		return err
 	}
 	w.n++
-	names := slices.Sorted(maps.Keys(w.own))
-	name := fmt.Sprintf("object %d %d-%d", w.who, w.round, w.n)
+	mine := fmt.Sprintf("object %d ", w.who)
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(w.own)), func(name string) bool { return !strings.HasPrefix(name, mine) })
+	name := fmt.Sprintf("%s%d-%d", mine, w.round, w.n)
 	if len(names) > 0 && (len(names) >= mostObjects || w.r.IntN(3) > 0) {
 		name = names[w.r.IntN(len(names))]
 		if len(names) >= mostObjects || w.r.IntN(3) == 0 {
