@@ -18,7 +18,7 @@ import (
 // sign, each for some connections only, and are replaced by new ones.
 func TestApache(t *testing.T) {
 	t.Parallel()
-	b := newUserBench(t)
+	b := newServerBench(t)
 	b.serverKeys()
 	a := startApache(b)
 	v := b.newVisitor(a.addr, "rsa.crt", "p256.crt")
@@ -51,7 +51,12 @@ func startApache(b *bench) *apache {
 	modules := "/usr/lib/apache2/modules"
 	port := freePort(b.t)
 	b.write("www/index.html", page)
-	b.write("apache.conf", fmt.Sprintf(`ServerRoot %[1]s
+	users := ""
+	if isRoot {
+		users = "User " + workersUser + "\nGroup " + workersUser
+	}
+	b.write("apache.conf", fmt.Sprintf(`%[6]s
+ServerRoot %[1]s
 DefaultRuntimeDir %[1]s
 PidFile %[1]s/apache.pid
 ErrorLog %[1]s/error.log
@@ -78,7 +83,7 @@ SSLSessionCache none
   SSLCertificateFile %[1]s/p256.crt
   SSLCertificateKeyFile "%[5]s"
 </VirtualHost>
-`, b.dir, modules, port, uri("rsa"), uri("p256")))
+`, b.dir, modules, port, uri("rsa"), uri("p256"), users))
 	if _, err := os.Stat(filepath.Join(modules, "mod_ssl.so")); err != nil {
 		built.Missing(b.t, "mod_ssl is not installed (Debian package apache2-bin)")
 	}

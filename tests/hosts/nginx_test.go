@@ -17,7 +17,7 @@ import (
 // forks workers of its own while the old ones finish.
 func TestNginx(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newServerBench(t)
 	b.serverKeys()
 	n := startNginx(b)
 	v := b.newVisitor(n.addr, "rsa.crt", "p256.crt")
@@ -71,8 +71,8 @@ func startNginx(b *bench) *nginx {
 	port := freePort(b.t)
 	b.write("www/index.html", page)
 	user := ""
-	if os.Geteuid() == 0 {
-		user = "user root;" // the workers', who have to get at the store
+	if isRoot {
+		user = "user " + workersUser + ";"
 	}
 	b.write("nginx.conf", fmt.Sprintf(`%s
 worker_processes %d;

@@ -108,7 +108,7 @@ func startSSHD(b *bench) *sshd {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if me.Uid == "0" { // sshd's package leaves making this folder to the init system
+	if isRoot { // sshd's package leaves making this folder to the init system
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			b.t.Fatal(err)
 		}

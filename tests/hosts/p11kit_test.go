@@ -29,7 +29,7 @@ func p11Kit(t *testing.T, pattern, pkg string) string {
 func newUserBench(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
-	if os.Geteuid() != 0 {
+	if !isRoot {
 		return b
 	}
 	nobody, err := user.Lookup("nobody")

@@ -170,6 +170,26 @@ func eventually(limit time.Duration, ok func() bool) bool {
 	}
 }
 
+// newServerBench makes a bench for a server that is started as root and whose
+// workers are www-data, as Debian has it: the store is their group's too. A test
+// that is not root's has a server of one user.
+func newServerBench(t *testing.T) *bench {
+	t.Helper()
+	if !isRoot {
+		return newBench(t)
+	}
+	b := newBench(t, "COFFER_STORE_GROUP="+workersUser)
+	if err := os.Chmod(b.dir, 0o711); err != nil { // the way to the store
+		t.Fatal(err)
+	}
+	return b
+}
+
+// workersUser is the user and the group of servers' workers.
+const workersUser = "www-data"
+
+var isRoot = os.Geteuid() == 0
+
 // freePort returns the number of a port of loopback that nobody listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
