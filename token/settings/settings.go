@@ -255,7 +255,12 @@ func (s *Settings) readArg(arg string) error {
 	return nil
 }
 
-func firstWord(s string) string { return strings.Fields(s)[0] }
+func firstWord(s string) string {
+	if i := strings.IndexAny(s, " \t\n"); i > 0 {
+		return s[:i]
+	}
+	return s
+}
 
 // defaultStore is $XDG_DATA_HOME/coffer, by default ~/.local/share/coffer;
 // for root /var/lib/coffer.
