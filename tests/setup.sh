@@ -27,15 +27,15 @@ for target in "$@"; do
       need git git
       need strace strace
       # The hosts of tests/hosts.
-      need sshd openssh-server
+      need /usr/sbin/sshd openssh-server
       need gnutls-serv gnutls-bin
       need p11-kit p11-kit
       need '/usr/lib/*/pkcs11/p11-kit-client.so' p11-kit-modules
       need certutil libnss3-tools
       need /usr/lib/python3/dist-packages/PyKCS11 python3-pykcs11
       need ods-hsmspeed libhsm-bin
-      need nginx nginx
-      need apache2 apache2-bin
+      need /usr/sbin/nginx nginx
+      need /usr/sbin/apache2 apache2-bin
       need npm npm
       need g++ g++
       ;;
@@ -54,8 +54,23 @@ if [ ${#missing[@]} -gt 0 ]; then
   sudo=
   [ "$(id -u)" = 0 ] || sudo=sudo
   export DEBIAN_FRONTEND=noninteractive
+  # The tests start servers of their own; this machine is not to run them.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
+    $sudo chmod 755 $policy
+    trap '$sudo rm -f $policy' EXIT
+  fi
   $sudo apt-get update -qq
   $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  if [ -d /run/systemd/system ]; then
+    for package in "${missing[@]}"; do
+      case $package in
+        nginx) $sudo systemctl disable --quiet nginx ;;
+        openssh-server) $sudo systemctl disable --quiet ssh ;;
+      esac
+    done
+  fi
 fi
 
 if ! command -v go >/dev/null; then
