@@ -153,7 +153,7 @@ type Source struct {
 // string is at fault and CKR_GENERAL_ERROR if the file or a variable is.
 func Load(src Source) (*Settings, error) {
 	s := &Settings{
-		LockWait:    2 * time.Second,
+		LockWait:    5 * time.Second,
 		PINDelay:    100 * time.Millisecond,
 		PINMaxDelay: 30 * time.Second,
 		Argon2:      seal.DefaultArgon2,
