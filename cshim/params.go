@@ -36,6 +36,25 @@ var parameters = [p11.NumParamKinds]parameter{
 	p11.ParamECDH1:      {decode: decodeECDH1},
 	p11.OptionalEdDSA:   {decode: decodeEdDSA, optional: true},
 	p11.ParamHKDF:       {decode: decodeHKDF},
+
+	p11.ParamCCM:              {decode: decodeCCM},
+	p11.ParamChaCha20:         {decode: decodeChaCha20},
+	p11.ParamChaCha20Poly1305: {decode: decodeChaCha20Poly1305},
+	p11.ParamKeyHandle:        {decode: decodeKeyHandle},
+	p11.ParamStringData:       {decode: decodeStringData},
+	p11.ParamAESCBCData:       {decode: decodeAESCBCData},
+	p11.ParamDESCBCData:       {decode: decodeDESCBCData},
+	p11.ParamPBKD2:            {decode: decodePBKD2},
+	p11.ParamKBKDF:            {decode: decodeKBKDF},
+	p11.ParamKBKDFFeedback:    {decode: decodeKBKDFFeedback},
+	p11.ParamTLS12Master:      {decode: decodeTLS12Master},
+	p11.ParamTLS12Extended:    {decode: decodeTLS12Extended},
+	p11.ParamTLSKDF:           {decode: decodeTLSKDF},
+	p11.ParamTLSMAC:           {decode: decodeTLSMAC},
+	p11.ParamIKEPRF:           {decode: decodeIKEPRF},
+	p11.ParamIKE2PRFPlus:      {decode: decodeIKE2PRFPlus},
+	p11.ParamIKE1PRF:          {decode: decodeIKE1PRF},
+	p11.ParamIKE1Extended:     {decode: decodeIKE1Extended},
 }
 
 // decodeParams decodes the parameter of a mechanism. What it returns are

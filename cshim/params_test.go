@@ -89,25 +89,31 @@ func TestDecodeParams(t *testing.T) {
 				null().ulong(1 << 60).ulong(9).null().ulong(0),
 			p11.HKDFParams{Extract: true, PRF: p11.CKM_SHA256, SaltType: p11.CKF_HKDF_SALT_KEY, SaltKey: 9}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			got, err := c.in.decode(c.kind)
-			if err != nil || !reflect.DeepEqual(got, c.want) {
-				t.Fatalf("got %#v, %v, want %#v", got, err, c.want)
-			}
-			if c.kind == p11.ParamIV || c.kind == p11.OptionalIV {
-				return // of any length
-			}
-			for _, n := range []int{1, 7, len(c.in.words) - 1, len(c.in.words) + 1, len(c.in.words) + 8} {
-				if n <= 0 || c.kind == p11.ParamGCM && n == 48 {
-					continue
-				}
-				longer := append(bytes.Clone(c.in.words), make([]byte, 16)...)
-				if _, err := decodeParams(c.kind, unsafe.Pointer(unsafe.SliceData(longer)), uint64(n)); p11.Code(err) != p11.CKR_MECHANISM_PARAM_INVALID {
-					t.Errorf("with %d bytes: got %v", n, err)
-				}
-			}
-		})
+		checkDecodes(t, c.name, c.kind, c.in, c.want)
 	}
+}
+
+// checkDecodes decodes a structure, and refuses it with any other length.
+func checkDecodes(t *testing.T, name string, kind p11.ParamKind, in *memory, want p11.Params) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		got, err := in.decode(kind)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %#v, %v, want %#v", got, err, want)
+		}
+		if kind == p11.ParamIV || kind == p11.OptionalIV {
+			return // of any length
+		}
+		for _, n := range []int{1, 7, len(in.words) - 1, len(in.words) + 1, len(in.words) + 8} {
+			if n <= 0 || kind == p11.ParamGCM && n == 48 {
+				continue
+			}
+			longer := append(bytes.Clone(in.words), make([]byte, 16)...)
+			if _, err := decodeParams(kind, unsafe.Pointer(unsafe.SliceData(longer)), uint64(n)); p11.Code(err) != p11.CKR_MECHANISM_PARAM_INVALID {
+				t.Errorf("with %d bytes: got %v", n, err)
+			}
+		}
+	})
 }
 
 func TestDecodeParamsCopies(t *testing.T) {
@@ -163,7 +169,29 @@ func FuzzParams(f *testing.F) {
 		p11.ParamECDH1:      {[]int{16, 32}, []int{8, 24}},
 		p11.OptionalEdDSA:   {[]int{16}, []int{8}},
 		p11.ParamHKDF:       {[]int{24, 48}, []int{32, 56}},
+
+		p11.ParamCCM:              {[]int{8, 24}, []int{16, 32}},
+		p11.ParamChaCha20:         {[]int{0, 16}, nil}, // lengths of 8 and 24 bytes at most, once they are right
+		p11.ParamChaCha20Poly1305: {[]int{0, 16}, []int{8, 24}},
+		p11.ParamStringData:       {[]int{0}, []int{8}},
+		p11.ParamAESCBCData:       {[]int{16}, []int{24}},
+		p11.ParamDESCBCData:       {[]int{8}, []int{16}},
+		p11.ParamPBKD2:            {[]int{8, 40, 56}, []int{16, 48, 64}},
+		p11.ParamKBKDF:            {[]int{16}, nil}, // one field of zeros
+		p11.ParamKBKDFFeedback:    {[]int{16, 32}, []int{24}},
+		p11.ParamTLS12Master:      {[]int{0, 16}, []int{8, 24}},
+		p11.ParamTLS12Extended:    {[]int{8}, []int{16}},
+		p11.ParamTLSKDF:           {[]int{8, 24, 40, 56}, []int{16, 32, 48, 64}},
+		p11.ParamIKEPRF:           {[]int{16, 32}, []int{24, 40}},
+		p11.ParamIKE2PRFPlus:      {[]int{24}, []int{32}},
+		p11.ParamIKE1PRF:          {[]int{32, 48}, []int{40, 56}},
+		p11.ParamIKE1Extended:     {[]int{24}, []int{32}},
 	}
+	// Words that bound what is read behind a pointer otherwise than by bytes.
+	small := map[p11.ParamKind]struct {
+		at  int
+		max uint64
+	}{p11.ParamKBKDF: {8, 2}, p11.ParamKBKDFFeedback: {8, 2}}
 	const inner = 64 // bytes behind every pointer; enough for a CK_RSA_PKCS_OAEP_PARAMS, with NULL in it
 	for kind := range p11.NumParamKinds {
 		for _, n := range []int{0, 1, 8, 16, 24, 40, 48, 64} {
@@ -181,6 +209,9 @@ func FuzzParams(f *testing.F) {
 		if kind == p11.ParamGCM && len(words) == 40 {
 			o.pointers, o.lengths = []int{0, 16}, []int{8, 24}
 		}
+		if kind == p11.ParamCCM && len(words) == 64 {
+			o.pointers, o.lengths = []int{8, 40}, []int{16, 48}
+		}
 		for _, at := range o.pointers {
 			if at+8 > len(words) {
 				continue
@@ -197,6 +228,20 @@ func FuzzParams(f *testing.F) {
 			}
 			if n := binary.LittleEndian.Uint64(words[at:]); n <= maxData {
 				binary.LittleEndian.PutUint64(words[at:], n%(inner+1))
+			}
+		}
+		if b, ok := small[kind]; ok && b.at+8 <= len(words) {
+			binary.LittleEndian.PutUint64(words[b.at:], binary.LittleEndian.Uint64(words[b.at:])%(b.max+1))
+		}
+		if at := 32; kind == p11.ParamTLS12Master && at+8 <= len(words) { // pVersion is only passed on
+			binary.LittleEndian.PutUint64(words[at:], 0)
+		}
+		if at := 24; kind == p11.ParamTLS12Extended && at+8 <= len(words) {
+			binary.LittleEndian.PutUint64(words[at:], 0)
+		}
+		if at := 24; kind == p11.ParamChaCha20 && at+8 <= len(words) {
+			if n := binary.LittleEndian.Uint64(words[at:]); n <= 8*maxIV {
+				binary.LittleEndian.PutUint64(words[at:], n%(8*inner+1))
 			}
 		}
 		m := &memory{words: words}

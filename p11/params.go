@@ -14,19 +14,37 @@ type ParamKind uint8
 // The kinds. A kind whose name begins with Optional also allows no parameter
 // (pParameter NULL and ulParameterLen 0, decoded as nil Params).
 const (
-	ParamNone       ParamKind = iota
-	ParamIV                   // IV
-	OptionalIV                // IV
-	ParamCTR                  // CTRParams from CK_AES_CTR_PARAMS
-	ParamGCM                  // GCMParams from CK_GCM_PARAMS
-	ParamULong                // ULongParam from CK_ULONG: CK_MAC_GENERAL_PARAMS and its like
-	ParamPSS                  // PSSParams from CK_RSA_PKCS_PSS_PARAMS
-	ParamOAEP                 // OAEPParams from CK_RSA_PKCS_OAEP_PARAMS
-	ParamRSAAESWrap           // RSAAESWrapParams from CK_RSA_AES_KEY_WRAP_PARAMS
-	ParamECDH1                // ECDH1Params from CK_ECDH1_DERIVE_PARAMS
-	OptionalEdDSA             // EdDSAParams from CK_EDDSA_PARAMS
-	ParamHKDF                 // HKDFParams from CK_HKDF_PARAMS
-	NumParamKinds             // the number of kinds
+	ParamNone             ParamKind = iota
+	ParamIV                         // IV
+	OptionalIV                      // IV
+	ParamCTR                        // CTRParams from CK_AES_CTR_PARAMS
+	ParamGCM                        // GCMParams from CK_GCM_PARAMS
+	ParamULong                      // ULongParam from CK_ULONG: CK_MAC_GENERAL_PARAMS and its like
+	ParamPSS                        // PSSParams from CK_RSA_PKCS_PSS_PARAMS
+	ParamOAEP                       // OAEPParams from CK_RSA_PKCS_OAEP_PARAMS
+	ParamRSAAESWrap                 // RSAAESWrapParams from CK_RSA_AES_KEY_WRAP_PARAMS
+	ParamECDH1                      // ECDH1Params from CK_ECDH1_DERIVE_PARAMS
+	OptionalEdDSA                   // EdDSAParams from CK_EDDSA_PARAMS
+	ParamHKDF                       // HKDFParams from CK_HKDF_PARAMS
+	ParamCCM                        // CCMParams from CK_CCM_PARAMS or CK_CCM_WRAP_PARAMS
+	ParamChaCha20                   // ChaCha20Params from CK_CHACHA20_PARAMS
+	ParamChaCha20Poly1305           // ChaCha20Poly1305Params from CK_SALSA20_CHACHA20_POLY1305_PARAMS
+	ParamKeyHandle                  // KeyHandle from CK_OBJECT_HANDLE
+	ParamStringData                 // StringData from CK_KEY_DERIVATION_STRING_DATA
+	ParamAESCBCData                 // CBCDataParams from CK_AES_CBC_ENCRYPT_DATA_PARAMS
+	ParamDESCBCData                 // CBCDataParams from CK_DES_CBC_ENCRYPT_DATA_PARAMS
+	ParamPBKD2                      // PBKD2Params from CK_PKCS5_PBKD2_PARAMS2 or CK_PKCS5_PBKD2_PARAMS
+	ParamKBKDF                      // KBKDFParams from CK_SP800_108_KDF_PARAMS
+	ParamKBKDFFeedback              // KBKDFFeedbackParams from CK_SP800_108_FEEDBACK_KDF_PARAMS
+	ParamTLS12Master                // TLS12MasterParams from CK_TLS12_MASTER_KEY_DERIVE_PARAMS
+	ParamTLS12Extended              // TLS12ExtendedParams from CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS
+	ParamTLSKDF                     // TLSKDFParams from CK_TLS_KDF_PARAMS
+	ParamTLSMAC                     // TLSMACParams from CK_TLS_MAC_PARAMS
+	ParamIKEPRF                     // IKEPRFParams from CK_IKE_PRF_DERIVE_PARAMS
+	ParamIKE2PRFPlus                // IKE2PRFPlusParams from CK_IKE2_PRF_PLUS_DERIVE_PARAMS
+	ParamIKE1PRF                    // IKE1PRFParams from CK_IKE1_PRF_DERIVE_PARAMS
+	ParamIKE1Extended               // IKE1ExtendedParams from CK_IKE1_EXTENDED_DERIVE_PARAMS
+	NumParamKinds                   // the number of kinds
 )
 
 // IV is an initialisation vector given as the whole parameter, such as the 16

@@ -66,7 +66,7 @@ func (s *suite) generator(t *testing.T, kt p11.KeyType) *mech.Mechanism {
 	t.Helper()
 	for _, typ := range s.registry.Mechanisms() {
 		m, _ := s.registry.Lookup(typ)
-		if (m.Generate != nil || m.GeneratePair != nil) && slices.Contains(m.Keys, kt) {
+		if (m.Generate != nil || m.GeneratePair != nil) && m.Params == p11.ParamNone && slices.Contains(m.Keys, kt) {
 			return m
 		}
 	}
@@ -104,12 +104,7 @@ func (s *suite) pairs(t *testing.T, kt p11.KeyType) []*keyPair {
 	var ks []*keyPair
 	if row.Secret {
 		for _, n := range lengthsOf(row) {
-			values, err := gen.Generate(nil, secretTemplate(kt, n))
-			if err != nil {
-				t.Fatalf("generating a key of type %v with %d bytes: %v", kt, n, err)
-			}
-			k := &key{p11.CKO_SECRET_KEY, kt, 8 * n, values.Bytes(p11.CKA_VALUE), values}
-			ks = append(ks, &keyPair{fmt.Sprint(n, " bytes"), k, k})
+			ks = append(ks, secretKey(t, gen, kt, n))
 		}
 	} else {
 		for _, tmpl := range pairTemplates[kt] {
@@ -127,6 +122,31 @@ func (s *suite) pairs(t *testing.T, kt p11.KeyType) []*keyPair {
 		t.Fatalf("there is no template for keys of type %v", kt)
 	}
 	s.keys[kt] = ks
+	return ks
+}
+
+func secretKey(t *testing.T, gen *mech.Mechanism, kt p11.KeyType, n int) *keyPair {
+	t.Helper()
+	values, err := gen.Generate(nil, secretTemplate(kt, n))
+	if err != nil {
+		t.Fatalf("generating a key of type %v with %d bytes: %v", kt, n, err)
+	}
+	k := &key{p11.CKO_SECRET_KEY, kt, 8 * n, values.Bytes(p11.CKA_VALUE), values}
+	return &keyPair{fmt.Sprint(n, " bytes"), k, k}
+}
+
+// fitting returns the keys of type kt whose size m takes. There is one at
+// least for secrets of any length: that of the least that m takes.
+func (s *suite) fitting(t *testing.T, m *mech.Mechanism, kt p11.KeyType) (ks []*keyPair) {
+	t.Helper()
+	for _, k := range s.pairs(t, kt) {
+		if m.Size.Contains(k.public.Bits()) {
+			ks = append(ks, k)
+		}
+	}
+	if row, _ := s.registry.KeyType(kt); len(ks) == 0 && len(row.Lengths) == 0 && row.Secret && m.Size.Unit == mech.Bytes {
+		ks = append(ks, secretKey(t, s.generator(t, kt), kt, m.Size.Min))
+	}
 	return ks
 }
 

@@ -89,8 +89,10 @@ func checkDerive(t *testing.T, m *mech.Mechanism, k *keyPair, p p11.Params) bool
 	return accepted > 0
 }
 
-// checkGenerate checks the generation of a secret key.
+// checkGenerate checks the generation of a secret key: at random, or out of the
+// parameter.
 func (s *suite) checkGenerate(t *testing.T, m *mech.Mechanism) {
+	p := paramsFor(m, nil)[0]
 	for _, kt := range m.Keys {
 		row, err := s.registry.KeyType(kt)
 		if err != nil {
@@ -98,32 +100,32 @@ func (s *suite) checkGenerate(t *testing.T, m *mech.Mechanism) {
 		}
 		for _, n := range lengthsOf(row) {
 			want := secretTemplate(kt, n)
-			one, err := m.Generate(nil, want)
+			one, err := m.Generate(p, want)
 			if err != nil {
 				t.Fatalf("%v with %d bytes: %v", kt, n, err)
 			}
-			two, err := m.Generate(nil, want)
+			two, err := m.Generate(p, want)
 			if err != nil {
 				t.Fatal(err)
 			}
 			a, b := one.Bytes(p11.CKA_VALUE), two.Bytes(p11.CKA_VALUE)
-			if len(a) != n || n > 8 && bytes.Equal(a, b) {
+			if len(a) != n || n > 8 && bytes.Equal(a, b) != (p != nil) {
 				t.Errorf("generating %d bytes twice gives %d bytes, equal: %v", n, len(a), bytes.Equal(a, b))
 			}
 		}
 		if len(row.Lengths) != 1 {
-			_, err := m.Generate(nil, secretTemplate(kt, 16).Without(p11.CKA_VALUE_LEN))
+			_, err := m.Generate(p, secretTemplate(kt, 16).Without(p11.CKA_VALUE_LEN))
 			if p11.Code(err) != p11.CKR_TEMPLATE_INCOMPLETE {
 				t.Errorf("without CKA_VALUE_LEN: %v; want CKR_TEMPLATE_INCOMPLETE", err)
 			}
 		}
 		for _, n := range []int{0, row.MaxLength + 1, -1} {
-			if _, err := m.Generate(nil, secretTemplate(kt, n)); p11.Code(err) != p11.CKR_ATTRIBUTE_VALUE_INVALID {
+			if _, err := m.Generate(p, secretTemplate(kt, n)); p11.Code(err) != p11.CKR_ATTRIBUTE_VALUE_INVALID {
 				t.Errorf("CKA_VALUE_LEN %d: %v; want CKR_ATTRIBUTE_VALUE_INVALID", n, err)
 			}
 		}
-		short := attr.Values{attr.NewBytes(p11.CKA_VALUE_LEN, []byte{16})}
-		if _, err := m.Generate(nil, short); p11.Code(err) != p11.CKR_ATTRIBUTE_VALUE_INVALID {
+		short := secretTemplate(kt, 16).With(attr.NewBytes(p11.CKA_VALUE_LEN, []byte{16}))
+		if _, err := m.Generate(p, short); p11.Code(err) != p11.CKR_ATTRIBUTE_VALUE_INVALID {
 			t.Errorf("CKA_VALUE_LEN of one byte: %v; want CKR_ATTRIBUTE_VALUE_INVALID", err)
 		}
 	}

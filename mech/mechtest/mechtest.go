@@ -13,6 +13,7 @@
 package mechtest
 
 import (
+	"fmt"
 	"testing"
 
 	"coffer/mech"
@@ -51,10 +52,8 @@ func (s *suite) mechanism(t *testing.T, m *mech.Mechanism) {
 		return
 	}
 	for _, kt := range m.Keys {
-		for _, k := range s.pairs(t, kt) {
-			if m.Size.Contains(k.public.Bits()) {
-				t.Run(k.name, func(t *testing.T) { s.keyed(t, m, k) })
-			}
+		for _, k := range s.fitting(t, m, kt) {
+			t.Run(fmt.Sprint(kt, " of ", k.name), func(t *testing.T) { s.keyed(t, m, k) })
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package mechtest
 
 import (
+	"reflect"
+	"sync"
 	"testing"
 
 	"coffer/mech"
@@ -37,29 +39,28 @@ func checkMisuse(t *testing.T, m *mech.Mechanism, k *keyPair) {
 
 // foreignParams returns what the row's kind of parameter excludes.
 func foreignParams(m *mech.Mechanism, k *keyPair) (ps []p11.Params) {
-	own := map[p11.ParamKind]p11.ParamKind{p11.OptionalIV: p11.ParamIV, p11.ParamIV: p11.OptionalIV}
-	for kind, samples := range paramSamples {
-		kind := p11.ParamKind(kind)
-		if samples == nil || kind == m.Params || kind == own[m.Params] {
-			continue
-		}
-		if kind == p11.ParamECDH1 || kind == p11.OptionalEdDSA {
-			ps = append(ps, p11.ECDH1Params{}, p11.EdDSAParams{})
-			continue
-		}
-		ps = append(ps, samples(k)[0])
+	own := map[reflect.Type]bool{}
+	for _, p := range paramsFor(m, k) {
+		own[reflect.TypeOf(p)] = true
 	}
-	if m.Params == p11.ParamECDH1 {
-		ps = append(ps, p11.EdDSAParams{})
-	} else if m.Params == p11.OptionalEdDSA {
-		ps = append(ps[:0:0], p11.ECDH1Params{}, p11.GCMParams{}, p11.IV("iv"))
-	}
-	ps = append(ps, struct{}{}, 7, []byte("bytes"))
-	if m.Params != p11.OptionalIV && m.Params != p11.OptionalEdDSA {
-		ps = append(ps, nil)
+	for _, p := range oneOfEach() {
+		if !own[reflect.TypeOf(p)] {
+			ps = append(ps, p)
+		}
 	}
 	return ps
 }
+
+// oneOfEach has a parameter of each kind, and what is none.
+var oneOfEach = sync.OnceValue(func() []p11.Params {
+	all := []p11.Params{nil, struct{}{}, 7, []byte("bytes"), p11.ECDH1Params{}, p11.EdDSAParams{}}
+	for kind, samples := range paramSamples {
+		if samples != nil && p11.ParamKind(kind) != p11.ParamECDH1 { // whose samples take a key
+			all = append(all, samples(nil)[0])
+		}
+	}
+	return all
+})
 
 // start calls every constructor of m, and returns the error of each.
 func start(m *mech.Mechanism, public, private mech.Key, p p11.Params) map[string]error {

@@ -29,6 +29,25 @@ var paramSamples = [p11.NumParamKinds]func(*keyPair) []p11.Params{
 	p11.ParamECDH1:      ecdhSamples,
 	p11.OptionalEdDSA:   eddsaSamples,
 	p11.ParamHKDF:       hkdfSamples,
+
+	p11.ParamCCM:              ccmSamples,
+	p11.ParamChaCha20:         chachaSamples,
+	p11.ParamChaCha20Poly1305: chachaPolySamples,
+	p11.ParamKeyHandle:        func(*keyPair) []p11.Params { return []p11.Params{p11.KeyHandle(1)} },
+	p11.ParamStringData:       stringSamples,
+	p11.ParamAESCBCData:       cbcDataSamples,
+	p11.ParamDESCBCData:       cbcDataSamples,
+	p11.ParamPBKD2:            pbkd2Samples,
+	p11.ParamKBKDF:            kbkdfSamples,
+	p11.ParamKBKDFFeedback:    feedbackSamples,
+	p11.ParamTLS12Master:      tlsMasterSamples,
+	p11.ParamTLS12Extended:    tlsExtendedSamples,
+	p11.ParamTLSKDF:           tlsKDFSamples,
+	p11.ParamTLSMAC:           tlsMACSamples,
+	p11.ParamIKEPRF:           ikePRFSamples,
+	p11.ParamIKE2PRFPlus:      ike2Samples,
+	p11.ParamIKE1PRF:          ike1Samples,
+	p11.ParamIKE1Extended:     ike1ExtendedSamples,
 }
 
 func random(n int) []byte {

@@ -84,6 +84,11 @@ func (a *arena) params(params p11.Params) (unsafe.Pointer, int) {
 		c.pInfo, c.ulInfoLen = a.bytes(p.Info)
 		return put(a, c)
 	default:
+		for _, encode := range []func(p11.Params) (unsafe.Pointer, int, bool){a.cipherParams, a.deriveParams, a.protocolParams} {
+			if c, n, ok := encode(params); ok {
+				return c, n
+			}
+		}
 		panic(fmt.Sprintf("p11test: teach the C driver how a %T lies in memory", p))
 	}
 }
