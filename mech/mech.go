@@ -121,7 +121,26 @@ type Derived struct {
 	Values attr.Values
 	// Public says that the value is no secret by itself (CKM_HKDF_DATA, say).
 	Public bool
+	// Inherits says that the new key is sensitive if a base key is, and not
+	// extractable if one is not, whatever the template would have.
+	Inherits bool
+	// Shows says that the value has bytes of the base keys as they are: whoever
+	// learns it learns them.
+	Shows Shows
 }
+
+// Shows is how the value of a derived key has those of its base keys in it.
+// The zero Shows is for all that have something one-way between.
+type Shows uint8
+
+// ShowsPart is a part of the base key, or all of it, and nothing else but what
+// is XORed to it. ShowsWith is the whole of every base key beside what the
+// caller chose, ShowsPartWith a part of one.
+const (
+	ShowsPart Shows = iota + 1
+	ShowsWith
+	ShowsPartWith
+)
 
 // A Mechanism is one row. CKF_SIGN and its like are not written here: Flags
 // derives them from the constructors that are set.
@@ -134,6 +153,8 @@ type Mechanism struct {
 	// SinglePart says that the input comes in one call: C_EncryptUpdate and its
 	// like are refused before the Op sees them.
 	SinglePart bool
+	// Cuts says that Derive can take a part of the base key as it is.
+	Cuts bool
 
 	Encrypt, Decrypt func(Key, p11.Params) (Op, error)
 	Sign             func(Key, p11.Params) (Op, error)
@@ -195,6 +216,12 @@ type KeyType struct {
 	// have; empty allows any from 1 to MaxLength.
 	Lengths   []int
 	MaxLength int
+	// Fix sets the bits of a secret value that its type rules, such as the
+	// parity of DES keys. It is called for what was generated or derived; a
+	// value of any other origin has to be right as it is. May be nil.
+	Fix func(value []byte)
+	// OneTime says that a MAC or two under a key of the type give it away.
+	OneTime bool
 
 	// Parse makes the Go key of an object's attributes and checks them: on the
 	// curve, consistent, of a supported size. The errors are those of

@@ -2,6 +2,7 @@ package object
 
 import (
 	"bytes"
+	"crypto/subtle"
 
 	"coffer/mech"
 	"coffer/p11"
@@ -27,6 +28,9 @@ func (d *Draft) Finish(contributed attr.Values) (*Object, error) {
 		}
 	}
 	given := d.values.With(contributed...)
+	if err := d.fix(given.Bytes(p11.CKA_VALUE)); err != nil {
+		return nil, err
+	}
 	if n := len(given.Bytes(p11.CKA_VALUE)); d.length != 0 && n != d.length {
 		return nil, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "the new value has %d bytes, not the %d that the template or the key type says", n, d.length)
 	}
@@ -45,6 +49,27 @@ func (d *Draft) Finish(contributed attr.Values) (*Object, error) {
 	return d.kind.object(id, values, p)
 }
 
+// fix sets the bits of a secret value that its type rules, where a mechanism
+// made the value; one that came from outside has to be right.
+func (d *Draft) fix(value []byte) error {
+	if d.kind.row == nil || d.kind.row.Fix == nil {
+		return nil
+	}
+	right := bytes.Clone(value)
+	defer clear(right)
+	d.kind.row.Fix(right)
+	switch {
+	case d.origin.how == attr.Generate || d.origin.how == attr.Derive:
+		copy(value, right)
+	case subtle.ConstantTimeCompare(value, right) == 1:
+	case d.origin.how == attr.Unwrap:
+		return p11.Errorf(p11.CKR_WRAPPED_KEY_INVALID, "the parity of the unwrapped key is wrong")
+	default:
+		return p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "the parity of a key of type %v is wrong", d.kind.row.Type)
+	}
+	return nil
+}
+
 // wipe clears those of values that can be secret, but for those that kept has.
 func wipe(values, kept attr.Values) {
 	for _, v := range values {
@@ -61,7 +86,16 @@ func (d *Draft) FinishDerived(derived mech.Derived) (*Object, error) {
 		wipe(derived.Values, nil)
 		return nil, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "the mechanism derives a key, not a data object")
 	}
+	uncut, err := d.inherit(derived)
+	if err != nil {
+		wipe(derived.Values, nil)
+		return nil, err
+	}
 	obj, err := d.Finish(derived.Values)
+	if err == nil && uncut && d.f.mayCut(obj) {
+		obj.Wipe()
+		return nil, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "CKA_ALLOWED_MECHANISMS would let the hidden key be cut out of the new one")
+	}
 	// A short key is the beginning or the end of a long one. Where the base
 	// key's CKA_DERIVE_TEMPLATE hides the long one, whoever may derive short
 	// ones at will finds it byte by byte, with a MAC under each.

@@ -31,7 +31,7 @@ func TestEveryGenerator(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch {
-		case m.Generate != nil:
+		case m.Generate != nil && m.Params == p11.ParamNone:
 			t.Run(typ.String(), func(t *testing.T) { secretLife(t, f, m) })
 		case m.GeneratePair != nil:
 			t.Run(typ.String(), func(t *testing.T) { pairLife(t, f, m) })
