@@ -23,18 +23,18 @@ var aesFamily = Family{
 		},
 		{
 			Type: p11.CKM_AES_ECB, Keys: aesOnly, Size: aesSize,
-			Encrypt: encryptECB, Decrypt: decryptECB,
-			Wrap: wrapWith(encryptECB), Unwrap: unwrapWith(decryptECB), WrapSize: wrapSize(wholeBlocks),
+			Encrypt: aesModes.encryptECB, Decrypt: aesModes.decryptECB,
+			Wrap: wrapWith(aesModes.encryptECB), Unwrap: unwrapWith(aesModes.decryptECB), WrapSize: wrapSize(aesModes.whole),
 		},
 		{
 			Type: p11.CKM_AES_CBC, Keys: aesOnly, Size: aesSize, Params: p11.ParamIV,
-			Encrypt: encryptCBC, Decrypt: decryptCBC,
-			Wrap: wrapWith(encryptCBC), Unwrap: unwrapWith(decryptCBC), WrapSize: wrapSize(wholeBlocks),
+			Encrypt: aesModes.encryptCBC, Decrypt: aesModes.decryptCBC,
+			Wrap: wrapWith(aesModes.encryptCBC), Unwrap: unwrapWith(aesModes.decryptCBC), WrapSize: wrapSize(aesModes.whole),
 		},
 		{
 			Type: p11.CKM_AES_CBC_PAD, Keys: aesOnly, Size: aesSize, Params: p11.ParamIV,
-			Encrypt: encryptCBCPad, Decrypt: decryptCBCPad,
-			Wrap: wrapWith(encryptCBCPad), Unwrap: unwrapWith(decryptCBCPad), WrapSize: wrapSize(paddedBlocks),
+			Encrypt: aesModes.encryptCBCPad, Decrypt: aesModes.decryptCBCPad,
+			Wrap: wrapWith(aesModes.encryptCBCPad), Unwrap: unwrapWith(aesModes.decryptCBCPad), WrapSize: wrapSize(aesModes.padded),
 			WrapsPrivate: true,
 		},
 		{
@@ -75,6 +75,12 @@ var aesFamily = Family{
 			Wrap: wrapWith(encryptKWP), Unwrap: unwrapWith(decryptKWP), WrapSize: wrapSize(kwpLength),
 			WrapsPrivate: true,
 		},
+		{
+			Type: p11.CKM_AES_KEY_WRAP_PKCS7, Keys: aesOnly, Size: aesSize, Params: p11.OptionalIV, SinglePart: true,
+			Encrypt: encryptKWPKCS7, Decrypt: decryptKWPKCS7,
+			Wrap: wrapWith(encryptKWPKCS7), Unwrap: unwrapWith(decryptKWPKCS7), WrapSize: wrapSize(kwPKCS7Length),
+			WrapsPrivate: true,
+		},
 	},
 }
 
@@ -82,6 +88,8 @@ var (
 	aesKeys = KeyType{Type: p11.CKK_AES, Secret: true, Lengths: []int{16, 24, 32}, MaxLength: 32}
 	aesOnly = []p11.KeyType{p11.CKK_AES}
 	aesSize = KeySize{Min: 16, Max: 32, Unit: Bytes}
+
+	aesModes = blockModes{aesOf, aes.BlockSize}
 
 	aesCMAC        = keyedHash{keyedCMAC, whole(aes.BlockSize)}
 	aesCMACGeneral = keyedHash{keyedCMAC, upTo(aes.BlockSize)}

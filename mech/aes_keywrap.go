@@ -10,11 +10,15 @@ import (
 // AES key wrap (PKCS #11 v3.2, section 6.16). CKM_AES_KEY_WRAP takes lengths
 // that RFC 3394 takes, multiples of 8 from 16 on; a key of another length is
 // refused with CKR_KEY_SIZE_RANGE, as in SoftHSM, rather than padded with
-// zeros that nothing authenticates as padding.
+// zeros that nothing authenticates as padding. CKM_AES_KEY_WRAP_PKCS7 takes all
+// that padding brings to such a length: from 8 bytes on.
 func encryptKW(k Key, p p11.Params) (Op, error)  { return newKeyWrapOp(k, p, kwIV, kwSeal) }
 func decryptKW(k Key, p p11.Params) (Op, error)  { return newKeyWrapOp(k, p, kwIV, kwOpen) }
 func encryptKWP(k Key, p p11.Params) (Op, error) { return newKeyWrapOp(k, p, kwpAIV, kwpSeal) }
 func decryptKWP(k Key, p p11.Params) (Op, error) { return newKeyWrapOp(k, p, kwpAIV, kwpOpen) }
+
+func encryptKWPKCS7(k Key, p p11.Params) (Op, error) { return newKeyWrapOp(k, p, kwIV, kwPKCS7Seal) }
+func decryptKWPKCS7(k Key, p p11.Params) (Op, error) { return newKeyWrapOp(k, p, kwIV, kwPKCS7Open) }
 
 // A keyWrapForm is one direction of one of the two algorithms.
 type keyWrapForm struct {
@@ -34,6 +38,11 @@ var (
 	kwpOpen = &keyWrapForm{
 		func(n int) Size { return Size{Max: max(n-semiblock, 0)} },
 		into(kwpUnwrap), p11.CKR_ENCRYPTED_DATA_LEN_RANGE, p11.CKR_ENCRYPTED_DATA_INVALID,
+	}
+	kwPKCS7Seal = &keyWrapForm{exactly(kwPKCS7Size), kwPKCS7Wrap, p11.CKR_DATA_LEN_RANGE, p11.CKR_GENERAL_ERROR}
+	kwPKCS7Open = &keyWrapForm{
+		func(n int) Size { return Size{Max: max(n-semiblock-1, 0)} },
+		into(kwPKCS7Unwrap), p11.CKR_ENCRYPTED_DATA_LEN_RANGE, p11.CKR_ENCRYPTED_DATA_INVALID,
 	}
 )
 
@@ -58,7 +67,7 @@ func into(unwrap func(cipher.Block, []byte, []byte) ([]byte, error)) func(cipher
 	}
 }
 
-// kwLength and kwpLength are the lengths of wrapped keys.
+// kwLength and its like are the lengths of wrapped keys.
 func kwLength(n int) (int, error) {
 	out, err := kwSize(n)
 	return out, kwSeal.code(err)
@@ -67,6 +76,11 @@ func kwLength(n int) (int, error) {
 func kwpLength(n int) (int, error) {
 	out, err := kwpSize(n)
 	return out, kwpSeal.code(err)
+}
+
+func kwPKCS7Length(n int) (int, error) {
+	out, err := kwPKCS7Size(n)
+	return out, kwPKCS7Seal.code(err)
 }
 
 func (f *keyWrapForm) code(err error) error {

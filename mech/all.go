@@ -4,14 +4,21 @@ package mech
 func All() []Family {
 	return []Family{
 		aesFamily,
+		aesMACFamily,
+		ccmFamily,
+		chachaFamily,
+		ctsFamily,
+		des3Family,
 		digestFamily,
 		ecFamily,
 		ecdhFamily,
 		edwardsFamily,
+		feedbackFamily,
 		genericFamily,
 		hkdfFamily,
 		hmacFamily,
 		montgomeryFamily,
 		rsaFamily,
+		xtsFamily,
 	}
 }

@@ -1,20 +1,23 @@
 package mech
 
-import (
-	"crypto/aes"
-	"crypto/cipher"
-)
+import "crypto/cipher"
 
 // blocks cuts a stream of parts into whole blocks for a block mode, and puts
 // out every block as soon as it is determined. It is the Update of the block
 // modes.
 type blocks struct {
 	mode  cipher.BlockMode
-	under cipher.Block        // the mode's, which may have a copy of it
-	keep  int                 // bytes to hold back in any case: 1 where the last block is special
-	held  [aes.BlockSize]byte // the start of the input that is not yet put out
-	n     int                 // bytes in held
-	work  [32 * aes.BlockSize]byte
+	under cipher.Block       // the mode's, which may have a copy of it
+	size  int                // of a block
+	keep  int                // bytes to hold back in any case: 1 where the last block is special
+	held  [largestBlock]byte // the start of the input that is not yet put out
+	n     int                // bytes in held
+	work  [32 * largestBlock]byte
+}
+
+// newBlocks returns what cuts a stream for a mode made of a block cipher.
+func newBlocks(under cipher.Block, mode cipher.BlockMode) blocks {
+	return blocks{mode: mode, under: under, size: under.BlockSize()}
 }
 
 // ready returns how many bytes n further ones make ready for output.
@@ -23,7 +26,7 @@ func (b *blocks) ready(n int) int {
 	if total < 0 {
 		return 0
 	}
-	return total - total%aes.BlockSize
+	return total - total%b.size
 }
 
 func (b *blocks) UpdateSize(n int) Size { return Size{Max: b.ready(n), Exact: true} }
@@ -59,12 +62,12 @@ func (b *blocks) Update(dst, src []byte) (int, error) {
 }
 
 // copyBlock copies the block at off of what is held and src together.
-func (b *blocks) copyBlock(to *[aes.BlockSize]byte, src []byte, off int) {
+func (b *blocks) copyBlock(to *[largestBlock]byte, src []byte, off int) {
 	n := 0
 	if off < b.n {
-		n = copy(to[:], b.held[off:b.n])
+		n = copy(to[:b.size], b.held[off:b.n])
 	}
-	copy(to[n:], src[max(off-b.n, 0):])
+	copy(to[n:b.size], src[max(off-b.n, 0):])
 }
 
 func (b *blocks) Wipe() {

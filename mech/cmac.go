@@ -1,55 +1,60 @@
 package mech
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/subtle"
 	"hash"
 )
 
-// cmac is CMAC over AES (NIST SP 800-38B, RFC 4493) as a hash.Hash.
+// cmac is CMAC (NIST SP 800-38B, RFC 4493) as a hash.Hash.
 type cmac struct {
 	block  cipher.Block
-	k1, k2 [aes.BlockSize]byte
-	state  [aes.BlockSize]byte // the CBC-MAC of the blocks before held
-	held   [aes.BlockSize]byte // the last block so far, which may be the very last
-	n      int                 // bytes in held
-	last   [aes.BlockSize]byte // scratch of Sum
+	size   int // of a block
+	k1, k2 [largestBlock]byte
+	state  [largestBlock]byte // the CBC-MAC of the blocks before held
+	held   [largestBlock]byte // the last block so far, which may be the very last
+	n      int                // bytes in held
+	last   [largestBlock]byte // scratch of Sum
 }
 
 func newCMAC(block cipher.Block) hash.Hash {
-	c := &cmac{block: block}
-	block.Encrypt(c.k1[:], c.k1[:])
-	double(&c.k1)
-	c.k2 = c.k1
-	double(&c.k2)
+	c := &cmac{block: block, size: block.BlockSize()}
+	k1, k2 := c.k1[:c.size], c.k2[:c.size]
+	block.Encrypt(k1, k1)
+	double(k1)
+	copy(k2, k1)
+	double(k2)
 	return c
 }
 
-// double multiplies by x in GF(2¹²⁸), most significant bit first, in constant
-// time.
-func double(b *[aes.BlockSize]byte) {
+// double multiplies by x in GF(2¹²⁸), or GF(2⁶⁴) if b has 8 bytes, most
+// significant bit first, in constant time.
+func double(b []byte) {
+	polynomial := byte(0x87)
+	if len(b) == 8 {
+		polynomial = 0x1b
+	}
 	carry := b[0] >> 7
 	for i := range len(b) - 1 {
 		b[i] = b[i]<<1 | b[i+1]>>7
 	}
-	b[len(b)-1] = b[len(b)-1]<<1 ^ 0x87&-carry
+	b[len(b)-1] = b[len(b)-1]<<1 ^ polynomial&-carry
 }
 
 func (c *cmac) Write(p []byte) (int, error) {
 	total := len(p)
 	for len(p) > 0 {
-		if c.n == len(c.held) {
-			c.absorb(c.held[:])
+		if c.n == c.size {
+			c.absorb(c.held[:c.size])
 			c.n = 0
 		}
 		if c.n == 0 {
-			for len(p) > len(c.held) {
-				c.absorb(p[:len(c.held)])
-				p = p[len(c.held):]
+			for len(p) > c.size {
+				c.absorb(p[:c.size])
+				p = p[c.size:]
 			}
 		}
-		n := copy(c.held[c.n:], p)
+		n := copy(c.held[c.n:c.size], p)
 		c.n += n
 		p = p[n:]
 	}
@@ -64,7 +69,7 @@ func (c *cmac) absorb(block []byte) {
 // Sum leaves the state as it is, as hash.Hash has it.
 func (c *cmac) Sum(b []byte) []byte {
 	c.last = c.held
-	if c.n == len(c.held) {
+	if c.n == c.size {
 		subtle.XORBytes(c.last[:], c.last[:], c.k1[:])
 	} else {
 		c.last[c.n] = 0x80
@@ -73,7 +78,7 @@ func (c *cmac) Sum(b []byte) []byte {
 	}
 	subtle.XORBytes(c.last[:], c.last[:], c.state[:])
 	c.block.Encrypt(c.last[:], c.last[:])
-	return append(b, c.last[:]...)
+	return append(b, c.last[:c.size]...)
 }
 
 func (c *cmac) Reset() {
@@ -83,8 +88,8 @@ func (c *cmac) Reset() {
 	c.n = 0
 }
 
-func (c *cmac) Size() int      { return aes.BlockSize }
-func (c *cmac) BlockSize() int { return aes.BlockSize }
+func (c *cmac) Size() int      { return c.size }
+func (c *cmac) BlockSize() int { return c.size }
 
 func (c *cmac) wipe() {
 	c.Reset()

@@ -7,12 +7,11 @@ var digestFamily = Family{Name: "digest", Mechanisms: digestMechanisms()}
 
 func digestMechanisms() []Mechanism {
 	var ms []Mechanism
-	for i := range hashAlgs {
-		h := &hashAlgs[i]
+	for _, h := range allHashes() {
 		ms = append(ms, Mechanism{
 			Type:   h.Digest,
 			Digest: func(p11.Params) (Op, error) { return &hashOp{hash: h.New(), size: h.Size()}, nil },
 		})
 	}
-	return ms
+	return append(ms, Mechanism{Type: p11.CKM_SHA512_T, Params: p11.ParamULong, Digest: digestSHA512T})
 }

@@ -10,8 +10,8 @@ import (
 	"coffer/p11/attr"
 )
 
-// digestsOfABC are the digests of "abc": the examples of FIPS 180-4 and FIPS
-// 202.
+// digestsOfABC are the digests of "abc": the examples of FIPS 180-4, FIPS 202
+// and RFC 7693, and for the shorter BLAKE2b those of Python's hashlib.
 var digestsOfABC = map[p11.MechanismType]string{
 	p11.CKM_SHA_1:    "a9993e364706816aba3e25717850c26c9cd0d89d",
 	p11.CKM_SHA224:   "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7",
@@ -22,6 +22,13 @@ var digestsOfABC = map[p11.MechanismType]string{
 	p11.CKM_SHA3_256: "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532",
 	p11.CKM_SHA3_384: "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf228376d25",
 	p11.CKM_SHA3_512: "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0",
+
+	p11.CKM_SHA512_224:  "4634270f707b6a54daae7530460842e20e37ed265ceee9a43e8924aa",
+	p11.CKM_SHA512_256:  "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23",
+	p11.CKM_BLAKE2B_160: "384264f676f39536840523f284921cdc68b6846b",
+	p11.CKM_BLAKE2B_256: "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319",
+	p11.CKM_BLAKE2B_384: "6f56a82c8e7ef526dfe182eb5212f7db9df1317e57815dbda46083fc30f54ee6c66ba83be64b302d7cba6ce15bb556f4",
+	p11.CKM_BLAKE2B_512: "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d17d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923",
 }
 
 func testDigest(t *testing.T, m *mech.Mechanism) {
@@ -38,8 +45,31 @@ func testDigest(t *testing.T, m *mech.Mechanism) {
 	}
 }
 
+// sha512TOfABC are the two that FIPS 180-4 names, which the standard library
+// has beside.
+var sha512TOfABC = map[uint64]p11.MechanismType{224: p11.CKM_SHA512_224, 256: p11.CKM_SHA512_256}
+
+func testSHA512T(t *testing.T, m *mech.Mechanism) {
+	start := func(_ mech.Key, p p11.Params) (mech.Op, error) { return m.Digest(p) }
+	for bits, same := range sha512TOfABC {
+		got, err := cut(t, 2, start, nil, p11.ULongParam(bits), []byte("abc"))
+		if err != nil || !bytes.Equal(got, unhex(digestsOfABC[same])) {
+			t.Errorf("SHA-512/%d: got %x, %v", bits, got, err)
+		}
+	}
+	got, err := whole(t, start, nil, p11.ULongParam(13), []byte("abc"))
+	if err != nil || len(got) != 2 || got[1]&7 != 0 {
+		t.Errorf("SHA-512/13: got %x, %v; it has 13 bits", got, err)
+	}
+	for _, bits := range []uint64{0, 384, 512, 1 << 40} {
+		if _, err := m.Digest(p11.ULongParam(bits)); p11.Code(err) != p11.CKR_MECHANISM_PARAM_INVALID {
+			t.Errorf("SHA-512/%d: %v", bits, err)
+		}
+	}
+}
+
 // hmacExamples are test cases 1, 2, 5 and 6 of RFC 4231 and cases 1, 2 and 5
-// of RFC 2202. Case 5 is cut.
+// of RFC 2202. Case 5 is cut. Those of BLAKE2b were made with Python's hmac.
 var hmacExamples = []struct {
 	hash            string
 	key, data, want string
@@ -60,6 +90,10 @@ var hmacExamples = []struct {
 	{"SHA512", strings.Repeat("\x0b", 20), "Hi There", "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854"},
 	{"SHA512", "Jefe", "what do ya want for nothing?", "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737"},
 	{"SHA512", strings.Repeat("\x0c", 20), "Test With Truncation", "415fad6271580a531d4179bc891d87a6"},
+	{"BLAKE2B_160", "Jefe", "what do ya want for nothing?", "c4728ccc2f7600f89d9a480514910b9f5daf3dd6"},
+	{"BLAKE2B_256", "Jefe", "what do ya want for nothing?", "3cf096eeeb2202a250db168c4823a44ef4618ebabb225789386fed316131e3a0"},
+	{"BLAKE2B_384", "Jefe", "what do ya want for nothing?", "e87f61624bc6c1db706a1efcc98e7e98c0ab8fea0978dbd87e2852406fdd313c87968c5b825847f3c04d975b8b88598d"},
+	{"BLAKE2B_512", "Jefe", "what do ya want for nothing?", "6ff884f8ddc2a6586b3c98a4cd6ebdf14ec10204b6710073eb5865ade37a2643b8807c1335d107ecdb9ffeaeb6828c4625ba172c66379efcd222c2de11727ab4"},
 }
 
 func testHMAC(t *testing.T, m *mech.Mechanism) {
@@ -83,6 +117,9 @@ func testHMAC(t *testing.T, m *mech.Mechanism) {
 		if p, ok := param(len(want)); ok && v.hash == hash {
 			checkMAC(t, m, keyFor(m, []byte(v.key)), p, []byte(v.data), want, true)
 		}
+	}
+	if strings.HasPrefix(hash, "BLAKE2B") {
+		return // Project Wycheproof has none
 	}
 	// hmac_sha3_256_test.json for SHA3_256, hmac_sha1_test.json for SHA_1.
 	file := "hmac_" + strings.ToLower(strings.Replace(hash, "SHA_1", "SHA1", 1)) + "_test.json"

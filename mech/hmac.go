@@ -14,16 +14,15 @@ var hmacFamily = Family{Name: "HMAC", KeyTypes: hmacKeyTypes(), Mechanisms: hmac
 
 func hmacKeyTypes() []KeyType {
 	var ts []KeyType
-	for i := range hashAlgs {
-		ts = append(ts, freeSecret(hashAlgs[i].KeyType))
+	for _, h := range allHashes() {
+		ts = append(ts, freeSecret(h.KeyType))
 	}
 	return ts
 }
 
 func hmacMechanisms() []Mechanism {
 	var ms []Mechanism
-	for i := range hashAlgs {
-		h := &hashAlgs[i]
+	for _, h := range allHashes() {
 		keyed := func(key []byte) (hash.Hash, error) { return hmac.New(h.New, key), nil }
 		full := keyedHash{keyed, whole(h.Size())}
 		cut := keyedHash{keyed, upTo(h.Size())}

@@ -116,6 +116,42 @@ func kwpUnwrap(b cipher.Block, aiv, wrapped []byte) ([]byte, error) {
 	return buf[semiblock : semiblock+int(size)], nil
 }
 
+// kwPKCS7Size returns the length of n bytes wrapped with the padding of PKCS #7
+// to whole semiblocks.
+func kwPKCS7Size(n int) (int, error) { return kwSize(n&^(semiblock-1) + semiblock) }
+
+// kwPKCS7Wrap pads plain to whole semiblocks and wraps it into dst, which may
+// overlap it. iv has 8 bytes.
+func kwPKCS7Wrap(b cipher.Block, iv, dst, plain []byte) (int, error) {
+	n, err := kwPKCS7Size(len(plain))
+	if err != nil {
+		return 0, err
+	}
+	size := len(plain)
+	copy(dst[semiblock:n], plain)
+	pad := n - semiblock - size
+	for i := n - pad; i < n; i++ {
+		dst[i] = byte(pad)
+	}
+	copy(dst, iv)
+	wrapBlocks(b, dst[:n])
+	return n, nil
+}
+
+// kwPKCS7Unwrap returns a new slice with what was wrapped.
+func kwPKCS7Unwrap(b cipher.Block, iv, wrapped []byte) ([]byte, error) {
+	padded, err := kwUnwrap(b, iv, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	pad, ok := padding(padded[len(padded)-semiblock:])
+	if ok != 1 {
+		clear(padded)
+		return nil, errWrapIntegrity
+	}
+	return padded[:len(padded)-pad], nil
+}
+
 // wrapBlocks is W of SP 800-38F, section 6.1, in place: buf begins with the
 // initial value.
 func wrapBlocks(b cipher.Block, buf []byte) {

@@ -97,7 +97,7 @@ func FuzzPadding(f *testing.F) {
 		copy(last[:], b)
 		n := int(last[15])
 		want := n >= 1 && n <= 16 && bytes.Equal(last[16-min(n, 16):], bytes.Repeat([]byte{byte(n)}, min(n, 16)))
-		pad, ok := padding(&last)
+		pad, ok := padding(last[:])
 		if (ok == 1) != want || want && pad != n {
 			t.Errorf("%x: got %d, %d; want %d, %v", last, pad, ok, n, want)
 		}

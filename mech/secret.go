@@ -48,18 +48,33 @@ func secretOf(k Key) ([]byte, error) {
 }
 
 // generateSecret returns a constructor of random keys of a type whose length
-// is CKA_VALUE_LEN of the template.
+// is CKA_VALUE_LEN of the template, unless the type has only one.
 func generateSecret(t KeyType) func(p11.Params, attr.Values) (attr.Values, error) {
 	return func(_ p11.Params, want attr.Values) (attr.Values, error) {
-		if !want.Has(p11.CKA_VALUE_LEN) {
-			return nil, p11.Errorf(p11.CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE_LEN is needed to generate a key of type %v", t.Type)
-		}
-		n, ok := want.ULong(p11.CKA_VALUE_LEN)
-		if !ok || n == 0 || n > maxSecret || len(t.Lengths) > 0 && !slices.Contains(t.Lengths, int(n)) {
-			return nil, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "a key of type %v cannot have CKA_VALUE_LEN %d", t.Type, n)
+		n, err := generatedLength(&t, want)
+		if err != nil {
+			return nil, err
 		}
 		value := make([]byte, n)
 		rand.Read(value)
+		if t.Fix != nil {
+			t.Fix(value)
+		}
 		return attr.Values{attr.NewBytes(p11.CKA_VALUE, value)}, nil
 	}
+}
+
+// generatedLength returns the length of a new key of type t.
+func generatedLength(t *KeyType, want attr.Values) (int, error) {
+	if !want.Has(p11.CKA_VALUE_LEN) {
+		if len(t.Lengths) == 1 {
+			return t.Lengths[0], nil
+		}
+		return 0, p11.Errorf(p11.CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE_LEN is needed to generate a key of type %v", t.Type)
+	}
+	n, ok := want.ULong(p11.CKA_VALUE_LEN)
+	if !ok || n == 0 || n > uint64(t.MaxLength) || len(t.Lengths) > 0 && !slices.Contains(t.Lengths, int(n)) {
+		return 0, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "a key of type %v cannot have CKA_VALUE_LEN %d", t.Type, n)
+	}
+	return int(n), nil
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"testing"
 
+	"golang.org/x/crypto/chacha20poly1305"
+
 	"coffer/mech"
 	"coffer/p11"
 )
@@ -63,6 +65,19 @@ var hotPaths = []struct {
 		},
 	},
 	{"CMAC", p11.CKM_AES_CMAC, nil, signing, nil},
+	{"GMAC", p11.CKM_AES_GMAC, p11.GCMParams{IV: make([]byte, 12), TagBits: 128}, signing, nil},
+	{"XTS encryption", p11.CKM_AES_XTS, p11.IV(make([]byte, 16)), encryption, nil},
+	{"OFB", p11.CKM_AES_OFB, p11.IV(make([]byte, 16)), encryption, nil},
+	{"CFB decryption", p11.CKM_AES_CFB128, p11.IV(make([]byte, 16)), func(m *mech.Mechanism) func(mech.Key, p11.Params) (mech.Op, error) { return m.Decrypt }, nil},
+	{
+		"ChaCha20-Poly1305 encryption", p11.CKM_CHACHA20_POLY1305, p11.ChaCha20Poly1305Params{Nonce: make([]byte, 12)}, encryption,
+		func(dst, src []byte) func() {
+			aead, _ := chacha20poly1305.New(make([]byte, 32))
+			nonce := make([]byte, 12)
+			return func() { aead.Seal(dst[:0], nonce, src, nil) }
+		},
+	},
+	{"ChaCha20", p11.CKM_CHACHA20, p11.ChaCha20Params{CounterBits: 64, Nonce: make([]byte, 8)}, encryption, nil},
 	{
 		"digest", p11.CKM_SHA256, nil,
 		func(m *mech.Mechanism) func(mech.Key, p11.Params) (mech.Op, error) {
@@ -123,6 +138,29 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 				t.Errorf("Update allocates %v times", n)
 			}
 		})
+	}
+}
+
+// TestCCMDoesNotAllocate is the same for CCM, whose parameter says how long the
+// data is.
+func TestCCMDoesNotAllocate(t *testing.T) {
+	m := lookup(t, p11.CKM_AES_CCM)
+	const runs = 50
+	src := make([]byte, 4096)
+	dst := make([]byte, len(src)+16)
+	op, err := m.Encrypt(hotKey(m), p11.CCMParams{DataLen: uint64(len(src) * (runs + 2)), Nonce: make([]byte, 12), MACLen: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(runs, func() {
+		if _, err := op.Update(dst, src); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("Update allocates %v times", n)
+	}
+	if _, err := op.Final(dst, src); err != nil {
+		t.Fatal(err)
 	}
 }
 

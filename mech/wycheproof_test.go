@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/c2sp/wycheproof"
@@ -31,7 +32,12 @@ type vector struct {
 	Key, IV, AAD, Msg, CT, Tag hexBytes
 	IKM, Salt, Info, OKM       hexBytes
 	Size                       int
+	Password, DK               hexBytes
+	IterationCount, DKLen      int
+	Flags                      []string
 }
+
+func (v *vector) flagged(flag string) bool { return slices.Contains(v.Flags, flag) }
 
 // eachWycheproof runs check as a subtest for each vector of a file.
 func eachWycheproof(t *testing.T, file string, check func(*testing.T, group, vector)) {

@@ -27,8 +27,8 @@ var samples = [p11.NumParamKinds][]p11.Params{
 	p11.ParamIV:         {zeroIV, p11.IV(make([]byte, 8)), p11.IV(make([]byte, 12))},
 	p11.OptionalIV:      {nil},
 	p11.ParamCTR:        {ctr},
-	p11.ParamGCM:        {gcm},
-	p11.ParamULong:      {p11.ULongParam(10)},
+	p11.ParamGCM:        {gcm, p11.GCMParams{IV: make([]byte, 12), TagBits: 128}},
+	p11.ParamULong:      {p11.ULongParam(10), p11.ULongParam(8), p11.ULongParam(256)},
 	p11.OptionalEdDSA:   {nil, p11.EdDSAParams{Context: []byte("context")}, p11.EdDSAParams{Prehash: true}},
 	p11.ParamOAEP:       {oaep, p11.OAEPParams{Hash: p11.CKM_SHA_1, MGF: p11.CKG_MGF1_SHA1, Source: p11.CKZ_DATA_SPECIFIED, Label: []byte("label")}},
 	p11.ParamRSAAESWrap: {p11.RSAAESWrapParams{AESKeyBits: 256, OAEP: oaep}},
@@ -38,6 +38,69 @@ var samples = [p11.NumParamKinds][]p11.Params{
 		p11.HKDFParams{Extract: true, PRF: p11.CKM_SHA512, SaltType: p11.CKF_HKDF_SALT_DATA, Salt: []byte("salt")},
 		p11.HKDFParams{Expand: true, PRF: p11.CKM_SHA256, SaltType: p11.CKF_HKDF_SALT_NULL},
 	},
+
+	p11.ParamCCM:              {p11.CCMParams{DataLen: 32, Nonce: make([]byte, 13), AAD: []byte("aad"), MACLen: 16}},
+	p11.ParamChaCha20:         {p11.ChaCha20Params{CounterBits: 32, Nonce: make([]byte, 12)}, p11.ChaCha20Params{Counter: 1 << 40, CounterBits: 64, Nonce: make([]byte, 24)}},
+	p11.ParamChaCha20Poly1305: {p11.ChaCha20Poly1305Params{Nonce: make([]byte, 12), AAD: []byte("aad")}, p11.ChaCha20Poly1305Params{Nonce: make([]byte, 24)}},
+	p11.ParamStringData:       {p11.StringData(bytes.Repeat([]byte{7}, 64))},
+	p11.ParamAESCBCData:       {p11.CBCDataParams{IV: zeroIV, Data: make([]byte, 64)}},
+	p11.ParamDESCBCData:       {p11.CBCDataParams{IV: zeroIV[:8], Data: make([]byte, 64)}},
+	p11.ParamPBKD2: {p11.PBKD2Params{
+		SaltSource: p11.CKZ_SALT_SPECIFIED, Salt: []byte("salt"), Iterations: 3, PRF: p11.CKP_PKCS5_PBKD2_HMAC_SHA256, Password: []byte("password"),
+	}},
+	p11.ParamKBKDF: prfSamples(func(f p11.MechanismType) p11.Params { return kbkdf(f, counter) }, func(f p11.MechanismType) p11.Params { return kbkdf(f, variable) }),
+	p11.ParamKBKDFFeedback: prfSamples(func(f p11.MechanismType) p11.Params {
+		return p11.KBKDFFeedbackParams{KBKDFParams: kbkdf(f, variable), IV: []byte("iv")}
+	}),
+	p11.ParamTLS12Master:   {p11.TLS12MasterParams{PRF: p11.CKM_SHA256, ClientRandom: make([]byte, 32), ServerRandom: make([]byte, 32)}},
+	p11.ParamTLS12Extended: {p11.TLS12ExtendedParams{PRF: p11.CKM_SHA256, SessionHash: make([]byte, 32)}},
+	p11.ParamTLSKDF:        {p11.TLSKDFParams{PRF: p11.CKM_SHA256, Label: []byte("label"), ClientRandom: make([]byte, 32), ServerRandom: make([]byte, 32), Context: []byte("context")}},
+	p11.ParamTLSMAC:        {p11.TLSMACParams{PRF: p11.CKM_SHA256, Length: 12, Side: 1}, p11.TLSMACParams{PRF: p11.CKM_SHA384, Length: 20, Side: 2}},
+	p11.ParamIKEPRF: prfSamples(func(f p11.MechanismType) p11.Params {
+		return p11.IKEPRFParams{PRF: f, Ni: []byte("ni"), Nr: []byte("nr")}
+	}),
+	p11.ParamIKE2PRFPlus:  prfSamples(func(f p11.MechanismType) p11.Params { return p11.IKE2PRFPlusParams{PRF: f, Seed: []byte("seed")} }),
+	p11.ParamIKE1Extended: prfSamples(func(f p11.MechanismType) p11.Params { return p11.IKE1ExtendedParams{PRF: f, Extra: []byte("extra")} }),
+}
+
+var (
+	counter  = p11.KBKDFData{Type: p11.CK_SP800_108_ITERATION_VARIABLE, Formatted: true, WidthBits: 16}
+	variable = p11.KBKDFData{Type: p11.CK_SP800_108_ITERATION_VARIABLE}
+)
+
+func kbkdf(f p11.MechanismType, first p11.KBKDFData) p11.KBKDFParams {
+	return p11.KBKDFParams{PRF: f, Data: []p11.KBKDFData{
+		first, {Type: p11.CK_SP800_108_BYTE_ARRAY, Bytes: []byte("label")},
+		{Type: p11.CK_SP800_108_DKM_LENGTH, Formatted: true, WidthBits: 32, LengthMethod: p11.CK_SP800_108_DKM_LENGTH_SUM_OF_KEYS},
+	}}
+}
+
+// prfSamples are parameters for every pseudo-random function: a key type takes
+// only its own.
+func prfSamples(make ...func(p11.MechanismType) p11.Params) (ps []p11.Params) {
+	for _, f := range []p11.MechanismType{
+		p11.CKM_SHA_1_HMAC, p11.CKM_SHA224_HMAC, p11.CKM_SHA256_HMAC, p11.CKM_SHA384_HMAC, p11.CKM_SHA512_HMAC,
+		p11.CKM_SHA512_224_HMAC, p11.CKM_SHA512_256_HMAC, p11.CKM_SHA3_224_HMAC, p11.CKM_SHA3_256_HMAC, p11.CKM_SHA3_384_HMAC, p11.CKM_SHA3_512_HMAC,
+		p11.CKM_AES_CMAC, p11.CKM_DES3_CMAC,
+	} {
+		for _, m := range make {
+			ps = append(ps, m(f))
+		}
+	}
+	return ps
+}
+
+// handleSamples are parameters that name the key itself as a further one.
+func handleSamples(kind p11.ParamKind, k halves) []p11.Params {
+	switch kind {
+	case p11.ParamKeyHandle:
+		return []p11.Params{p11.KeyHandle(k.own)}
+	case p11.ParamIKE1PRF:
+		return prfSamples(func(f p11.MechanismType) p11.Params {
+			return p11.IKE1PRFParams{PRF: f, SharedKey: k.own, CKYi: []byte("cookie i"), CKYr: []byte("cookie r")}
+		})
+	}
+	return nil
 }
 
 func pssSamples() (out []p11.Params) {
@@ -57,7 +120,10 @@ func pssSamples() (out []p11.Params) {
 }
 
 // halves are the two handles of a key; of a secret key the same twice.
-type halves struct{ public, own p11.ObjectHandle }
+type halves struct {
+	public, own p11.ObjectHandle
+	bits        int // of a secret key
+}
 
 // keysFor makes keys of a type, of every length or curve that it has.
 func keysFor(h *Host, s p11.SessionHandle, t p11.KeyType) (out []halves) {
@@ -68,17 +134,21 @@ func keysFor(h *Host, s p11.SessionHandle, t p11.KeyType) (out []halves) {
 	if row.Secret {
 		lengths := row.Lengths
 		if len(lengths) == 0 {
-			lengths = []int{20, 64}
+			lengths = []int{20, 48, 64}
 		}
 		for _, n := range lengths {
-			k := h.Create(s, Secret(t, random(n)), uses)
-			out = append(out, halves{k, k})
+			value := random(n)
+			if row.Fix != nil {
+				row.Fix(value)
+			}
+			k := h.Create(s, Secret(t, value), uses, Yes(p11.CKA_EXTRACTABLE), No(p11.CKA_SENSITIVE))
+			out = append(out, halves{k, k, 8 * n})
 		}
 		return out
 	}
 	if t == p11.CKK_RSA {
 		pub, priv := importPair(h, s, KeyOf(t))
-		return []halves{{pub, priv}}
+		return []halves{{pub, priv, 0}}
 	}
 	for m, curves := range map[p11.MechanismType][]string{
 		p11.CKM_EC_KEY_PAIR_GEN:            {"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", "\x06\x05\x2b\x81\x04\x00\x22", "\x06\x05\x2b\x81\x04\x00\x23"},
@@ -90,7 +160,7 @@ func keysFor(h *Host, s p11.SessionHandle, t p11.KeyType) (out []halves) {
 		}
 		for _, curve := range curves {
 			pub, priv := h.Pair(s, m, attr.NewString(p11.CKA_EC_PARAMS, curve), nil, uses)
-			out = append(out, halves{pub, priv})
+			out = append(out, halves{pub, priv, 0})
 		}
 	}
 	return out
@@ -127,15 +197,18 @@ func TestEveryMechanismDoesWhatItSays(t *testing.T) {
 			}
 			h.Case(m.String(), func(h *Host) {
 				if row.Digest != nil {
-					digests(h, s, m)
+					digests(h, s, Mech(m, params[0]))
 				}
 				if row.Generate != nil {
 					generates(h, s, m, row)
 				}
 				for _, t := range row.Keys {
 					for _, k := range keys[t] {
+						if k.bits != 0 && !row.Size.Contains(k.bits) {
+							continue
+						}
 						if row.Derive != nil {
-							try := params
+							try := append(params, handleSamples(row.Params, k)...)
 							if row.Params == p11.ParamECDH1 {
 								try = ecdhSamples(h, s, k)
 							}
@@ -158,10 +231,10 @@ func TestEveryMechanismDoesWhatItSays(t *testing.T) {
 	})
 }
 
-func digests(h *Host, s p11.SessionHandle, m p11.MechanismType) {
-	h.Must(h.DigestInit(s, Mech(m)))
+func digests(h *Host, s p11.SessionHandle, m *p11.Mechanism) {
+	h.Must(h.DigestInit(s, m))
 	whole := h.Output(func(out *p11.Out) error { return h.Digest(s, []byte("in two parts"), out) })
-	h.Must(h.DigestInit(s, Mech(m)))
+	h.Must(h.DigestInit(s, m))
 	h.Must(h.DigestUpdate(s, []byte("in two ")))
 	h.Must(h.DigestUpdate(s, []byte("parts")))
 	if parts := h.Output(func(out *p11.Out) error { return h.DigestFinal(s, out) }); !bytes.Equal(parts, whole) {
@@ -171,7 +244,13 @@ func digests(h *Host, s p11.SessionHandle, m p11.MechanismType) {
 
 func generates(h *Host, s p11.SessionHandle, m p11.MechanismType, row *mech.Mechanism) {
 	for _, t := range row.Keys {
-		k, err := h.GenerateKey(s, Mech(m), attr.Values{Type(t), Length(32)})
+		kind, err := registry.KeyType(t)
+		h.Must(err)
+		template := attr.Values{Type(t)}
+		if len(kind.Lengths) != 1 { // else it need not be given
+			template = append(template, Length(32))
+		}
+		k, err := h.GenerateKey(s, Mech(m, samples[row.Params][0]), template)
 		h.Must(err)
 		h.Must(h.DestroyObject(s, k))
 	}
@@ -186,20 +265,24 @@ func ecdhSamples(h *Host, s p11.SessionHandle, k halves) []p11.Params {
 	}
 }
 
+// derives derives keys of the first length that the mechanism has bytes for.
 func derives(h *Host, s p11.SessionHandle, m p11.MechanismType, k halves, params []p11.Params) {
-	want := Join(attr.Values{Class(p11.CKO_SECRET_KEY), Type(p11.CKK_GENERIC_SECRET), Length(32)}, No(p11.CKA_SENSITIVE), Yes(p11.CKA_EXTRACTABLE))
 	taken := 0
 	for _, p := range params {
-		a, err := h.DeriveKey(s, Mech(m, p), k.own, want)
-		if err != nil {
-			h.Want(err, p11.CKR_MECHANISM_PARAM_INVALID, p11.CKR_TEMPLATE_INCONSISTENT, p11.CKR_ATTRIBUTE_VALUE_INVALID, p11.CKR_KEY_SIZE_RANGE)
-			continue
-		}
-		taken++
-		b, err := h.DeriveKey(s, Mech(m, p), k.own, want)
-		h.Must(err)
-		if x, y := h.Read(s, a, p11.CKA_VALUE), h.Read(s, b, p11.CKA_VALUE); len(x) != 32 || !bytes.Equal(x, y) {
-			h.Errorf("%x and %x", x, y)
+		for _, n := range []int{32, 16, 48, 20, 28, 64, 8} {
+			want := Join(attr.Values{Class(p11.CKO_SECRET_KEY), Type(p11.CKK_GENERIC_SECRET), Length(n)}, No(p11.CKA_SENSITIVE), Yes(p11.CKA_EXTRACTABLE))
+			a, err := h.DeriveKey(s, Mech(m, p), k.own, want)
+			if err != nil {
+				h.Want(err, p11.CKR_MECHANISM_PARAM_INVALID, p11.CKR_TEMPLATE_INCONSISTENT, p11.CKR_ATTRIBUTE_VALUE_INVALID, p11.CKR_KEY_SIZE_RANGE, p11.CKR_KEY_TYPE_INCONSISTENT)
+				continue
+			}
+			taken++
+			b, err := h.DeriveKey(s, Mech(m, p), k.own, want)
+			h.Must(err)
+			if x, y := h.Read(s, a, p11.CKA_VALUE), h.Read(s, b, p11.CKA_VALUE); len(x) != n || !bytes.Equal(x, y) {
+				h.Errorf("%x and %x", x, y)
+			}
+			break
 		}
 	}
 	if taken == 0 {

@@ -12,7 +12,8 @@ import (
 // A wrapping is a mechanism that wraps, and what it refuses.
 type wrapping struct {
 	m   *p11.Mechanism
-	rsa bool // with an RSA pair, not with an AES key
+	key p11.KeyType // it wraps with; 0, which is CKK_RSA, only where rsa says so
+	rsa bool        // with an RSA pair
 	// refuses says what is answered for a key that encodes to n bytes: CKA_VALUE,
 	// or PKCS #8 for a private key.
 	refuses func(n int, private bool) p11.RV
@@ -22,11 +23,24 @@ func anyLength(int, bool) p11.RV { return ok }
 
 // blocks takes whole blocks of secret keys only: what it pads could not be
 // told from the key.
-func blocks(n int, private bool) p11.RV {
+func blocks(size int) func(int, bool) p11.RV {
+	return func(n int, private bool) p11.RV {
+		switch {
+		case private:
+			return p11.CKR_KEY_NOT_WRAPPABLE
+		case n%size != 0:
+			return p11.CKR_KEY_SIZE_RANGE
+		}
+		return ok
+	}
+}
+
+// stealing takes secret keys of a block or more.
+func stealing(n int, private bool) p11.RV {
 	switch {
 	case private:
 		return p11.CKR_KEY_NOT_WRAPPABLE
-	case n%16 != 0:
+	case n < 16:
 		return p11.CKR_KEY_SIZE_RANGE
 	}
 	return ok
@@ -47,18 +61,25 @@ func upTo(most int) func(int, bool) p11.RV {
 
 // wrappings has every mechanism with CKF_WRAP.
 var wrappings = []wrapping{
-	{m: Mech(p11.CKM_AES_ECB), refuses: blocks},
-	{m: Mech(p11.CKM_AES_CBC, zeroIV), refuses: blocks},
-	{m: Mech(p11.CKM_AES_CBC_PAD, zeroIV), refuses: anyLength},
-	{m: Mech(p11.CKM_AES_GCM, gcm), refuses: anyLength},
-	{m: Mech(p11.CKM_AES_KEY_WRAP), refuses: func(n int, _ bool) p11.RV { // RFC 3394
+	{m: Mech(p11.CKM_AES_ECB), key: p11.CKK_AES, refuses: blocks(16)},
+	{m: Mech(p11.CKM_AES_CBC, zeroIV), key: p11.CKK_AES, refuses: blocks(16)},
+	{m: Mech(p11.CKM_AES_CBC_PAD, zeroIV), key: p11.CKK_AES, refuses: anyLength},
+	{m: Mech(p11.CKM_AES_CTS, zeroIV), key: p11.CKK_AES, refuses: stealing},
+	{m: Mech(p11.CKM_AES_XTS, zeroIV), key: p11.CKK_AES_XTS, refuses: stealing},
+	{m: Mech(p11.CKM_AES_GCM, gcm), key: p11.CKK_AES, refuses: anyLength},
+	{m: Mech(p11.CKM_AES_CCM, p11.CCMParams{Nonce: make([]byte, 12), AAD: []byte("aad"), MACLen: 16}), key: p11.CKK_AES, refuses: anyLength},
+	{m: Mech(p11.CKM_AES_KEY_WRAP), key: p11.CKK_AES, refuses: func(n int, _ bool) p11.RV { // RFC 3394
 		if n < 16 || n%8 != 0 {
 			return p11.CKR_KEY_SIZE_RANGE
 		}
 		return ok
 	}},
-	{m: Mech(p11.CKM_AES_KEY_WRAP_PAD), refuses: anyLength},
-	{m: Mech(p11.CKM_AES_KEY_WRAP_KWP), refuses: anyLength},
+	{m: Mech(p11.CKM_AES_KEY_WRAP_PAD), key: p11.CKK_AES, refuses: anyLength},
+	{m: Mech(p11.CKM_AES_KEY_WRAP_KWP), key: p11.CKK_AES, refuses: anyLength},
+	{m: Mech(p11.CKM_AES_KEY_WRAP_PKCS7), key: p11.CKK_AES, refuses: anyLength},
+	{m: Mech(p11.CKM_DES3_ECB), key: p11.CKK_DES3, refuses: blocks(8)},
+	{m: Mech(p11.CKM_DES3_CBC, zeroIV[:8]), key: p11.CKK_DES3, refuses: blocks(8)},
+	{m: Mech(p11.CKM_DES3_CBC_PAD, zeroIV[:8]), key: p11.CKK_DES3, refuses: anyLength},
 	{m: Mech(p11.CKM_RSA_PKCS), rsa: true, refuses: upTo(256 - 11)},
 	{m: Mech(p11.CKM_RSA_PKCS_OAEP, oaep), rsa: true, refuses: upTo(256 - 2 - 64)},
 	{m: Mech(p11.CKM_RSA_AES_KEY_WRAP, p11.RSAAESWrapParams{AESKeyBits: 256, OAEP: oaep}), rsa: true, refuses: anyLength},
@@ -70,10 +91,15 @@ func TestEveryWrappingOfEveryKey(t *testing.T) {
 		aes := h.AES(s, Yes(p11.CKA_WRAP, p11.CKA_UNWRAP))
 		pub := h.Create(s, KeyOf(p11.CKK_RSA).Public, Yes(p11.CKA_WRAP))
 		priv := h.Create(s, KeyOf(p11.CKK_RSA).Own, Yes(p11.CKA_UNWRAP))
+		secrets := map[p11.KeyType]p11.ObjectHandle{
+			p11.CKK_AES:     aes,
+			p11.CKK_AES_XTS: h.Create(s, Secret(p11.CKK_AES_XTS, random(64)), Yes(p11.CKA_WRAP, p11.CKA_UNWRAP)),
+			p11.CKK_DES3:    h.Create(s, Secret(p11.CKK_DES3, bytes.Repeat([]byte{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}, 3)), Yes(p11.CKA_WRAP, p11.CKA_UNWRAP)),
+		}
 		known := map[p11.MechanismType]bool{}
 		for _, w := range wrappings {
 			known[w.m.Type] = true
-			with, back := aes, aes
+			with, back := secrets[w.key], secrets[w.key]
 			if w.rsa {
 				with, back = pub, priv
 			}
@@ -135,10 +161,16 @@ func (w *wrapping) check(h *Host, s p11.SessionHandle, with, back, aes p11.Objec
 // authentic says that a changed blob is always found out.
 func (w *wrapping) authentic() bool {
 	switch w.m.Type {
-	case p11.CKM_AES_ECB, p11.CKM_AES_CBC, p11.CKM_AES_CBC_PAD, p11.CKM_RSA_PKCS:
+	case p11.CKM_AES_ECB, p11.CKM_AES_CBC, p11.CKM_AES_CBC_PAD, p11.CKM_AES_CTS, p11.CKM_AES_XTS,
+		p11.CKM_DES3_ECB, p11.CKM_DES3_CBC, p11.CKM_DES3_CBC_PAD, p11.CKM_RSA_PKCS:
 		return false
 	}
 	return true
+}
+
+// anyBytes says that whatever is long enough unwraps to something.
+func (w *wrapping) anyBytes() bool {
+	return w.m.Type == p11.CKM_RSA_PKCS || w.m.Type == p11.CKM_AES_CTS || w.m.Type == p11.CKM_AES_XTS
 }
 
 var blobCodes = []p11.RV{p11.CKR_WRAPPED_KEY_INVALID, p11.CKR_WRAPPED_KEY_LEN_RANGE}
@@ -154,7 +186,7 @@ func (w *wrapping) checkBadBlobs(h *Host, s p11.SessionHandle, back p11.ObjectHa
 		switch {
 		case err == nil && !w.authentic() && name == "one bit flipped":
 			h.Must(h.DestroyObject(s, o)) // another key, which nothing tells from the right one
-		case err == nil && w.m.Type == p11.CKM_RSA_PKCS:
+		case err == nil && w.anyBytes():
 			h.Must(h.DestroyObject(s, o))
 		case err == nil:
 			h.Errorf("%s: a key was made of it", name)

@@ -1,0 +1,205 @@
+package mech
+
+import (
+	"crypto/cipher"
+	"crypto/subtle"
+
+	"coffer/p11"
+)
+
+// blockModes makes the modes that a block cipher has of old, each a pair of
+// constructors (for AES, PKCS #11 v3.2, sections 6.10.4 to 6.10.6).
+type blockModes struct {
+	of   func(Key) (cipher.Block, error)
+	size int // of a block
+}
+
+func (b blockModes) encryptECB(k Key, _ p11.Params) (Op, error) {
+	return b.newOp(k, nil, ecbEncrypter, encryptLength)
+}
+
+func (b blockModes) decryptECB(k Key, _ p11.Params) (Op, error) {
+	return b.newOp(k, nil, ecbDecrypter, decryptLength)
+}
+
+func (b blockModes) encryptCBC(k Key, p p11.Params) (Op, error) {
+	iv, err := ivParam(p, b.size)
+	if err != nil {
+		return nil, err
+	}
+	return b.newOp(k, iv, cipher.NewCBCEncrypter, encryptLength)
+}
+
+func (b blockModes) decryptCBC(k Key, p p11.Params) (Op, error) {
+	iv, err := ivParam(p, b.size)
+	if err != nil {
+		return nil, err
+	}
+	return b.newOp(k, iv, cipher.NewCBCDecrypter, decryptLength)
+}
+
+func (b blockModes) encryptCBCPad(k Key, p p11.Params) (Op, error) {
+	iv, err := ivParam(p, b.size)
+	if err != nil {
+		return nil, err
+	}
+	block, err := b.of(k)
+	if err != nil {
+		return nil, err
+	}
+	return &cbcPadEncryptOp{newBlocks(block, cipher.NewCBCEncrypter(block, iv))}, nil
+}
+
+func (b blockModes) decryptCBCPad(k Key, p p11.Params) (Op, error) {
+	iv, err := ivParam(p, b.size)
+	if err != nil {
+		return nil, err
+	}
+	block, err := b.of(k)
+	if err != nil {
+		return nil, err
+	}
+	op := &cbcPadDecryptOp{blocks: newBlocks(block, cipher.NewCBCDecrypter(block, iv))}
+	op.keep = 1
+	copy(op.before[:], iv)
+	return op, nil
+}
+
+func (b blockModes) newOp(k Key, iv []byte, mode func(cipher.Block, []byte) cipher.BlockMode, length func(int) error) (Op, error) {
+	block, err := b.of(k)
+	if err != nil {
+		return nil, err
+	}
+	return &blockOp{newBlocks(block, mode(block, iv)), length}, nil
+}
+
+// whole is the output length of ECB and CBC.
+func (b blockModes) whole(n int) (int, error) {
+	if n%b.size != 0 {
+		return 0, encryptLength(n)
+	}
+	return n, nil
+}
+
+// padded is the output length of CBC with padding.
+func (b blockModes) padded(n int) (int, error) { return n - n%b.size + b.size, nil }
+
+func encryptLength(n int) error {
+	return p11.Errorf(p11.CKR_DATA_LEN_RANGE, "%d bytes are not a whole number of blocks", n)
+}
+
+func decryptLength(n int) error {
+	return p11.Errorf(p11.CKR_ENCRYPTED_DATA_LEN_RANGE, "%d bytes are not a whole number of blocks", n)
+}
+
+// blockOp is a mode that takes and gives whole blocks: ECB and CBC.
+type blockOp struct {
+	blocks
+	length func(total int) error // the refusal of a total length
+}
+
+func (o *blockOp) Final(dst, src []byte) (int, error) {
+	if n := o.n + len(src); n%o.size != 0 {
+		return 0, o.length(n)
+	}
+	return o.Update(dst, src)
+}
+
+func (o *blockOp) FinalSize(n int) Size { return Size{Max: o.ready(n), Exact: true} }
+
+// cbcPadEncryptOp is CBC with the padding of PKCS #7.
+type cbcPadEncryptOp struct {
+	blocks
+}
+
+func (o *cbcPadEncryptOp) Final(dst, src []byte) (int, error) {
+	n, _ := o.Update(dst, src)
+	pad := byte(o.size - o.n)
+	for i := o.n; i < o.size; i++ {
+		o.held[i] = pad
+	}
+	o.mode.CryptBlocks(dst[n:n+o.size], o.held[:o.size])
+	return n + o.size, nil
+}
+
+func (o *cbcPadEncryptOp) FinalSize(n int) Size {
+	return Size{Max: o.ready(n) + o.size, Exact: true}
+}
+
+// cbcPadDecryptOp takes the padding off again. It holds the last block back
+// until the end, and looks at the padding before it writes the rest.
+type cbcPadDecryptOp struct {
+	blocks
+	before [largestBlock]byte // the ciphertext block before held
+	last   [largestBlock]byte // the last block's plaintext
+}
+
+func (o *cbcPadDecryptOp) Update(dst, src []byte) (int, error) {
+	if n := o.ready(len(src)); n > 0 {
+		o.copyBlock(&o.before, src, n-o.size)
+	}
+	return o.blocks.Update(dst, src)
+}
+
+func (o *cbcPadDecryptOp) Final(dst, src []byte) (int, error) {
+	total := o.n + len(src)
+	if total == 0 || total%o.size != 0 {
+		return 0, decryptLength(total)
+	}
+	before := o.before
+	if total > o.size {
+		o.copyBlock(&before, src, total-2*o.size)
+	}
+	o.copyBlock(&o.last, src, total-o.size)
+	last := o.last[:o.size]
+	o.under.Decrypt(last, last)
+	subtle.XORBytes(last, last, before[:])
+	pad, ok := padding(last)
+	if ok != 1 {
+		return 0, p11.Errorf(p11.CKR_ENCRYPTED_DATA_INVALID, "the padding is wrong")
+	}
+	n, _ := o.blocks.Update(dst, src)
+	return n + copy(dst[n:], last[:o.size-pad]), nil
+}
+
+// FinalSize: at least one byte of the input is padding.
+func (o *cbcPadDecryptOp) FinalSize(n int) Size { return Size{Max: max(o.n+n-1, 0)} }
+
+func (o *cbcPadDecryptOp) Wipe() {
+	o.blocks.Wipe()
+	clear(o.before[:])
+	clear(o.last[:])
+}
+
+// padding returns the length of the padding of a last block (RFC 5652, section
+// 6.3), and 1 if it is right, in constant time. The length means nothing if it
+// is not.
+func padding(last []byte) (pad, ok int) {
+	size := len(last)
+	pad = int(last[size-1])
+	ok = subtle.ConstantTimeLessOrEq(1, pad) & subtle.ConstantTimeLessOrEq(pad, size)
+	for i := range size {
+		inside := subtle.ConstantTimeLessOrEq(i+1, pad)
+		right := subtle.ConstantTimeByteEq(last[size-1-i], byte(pad))
+		ok &= right | (1 ^ inside)
+	}
+	return pad, ok
+}
+
+// ecb encrypts or decrypts each block by itself.
+type ecb struct {
+	crypt func(dst, src []byte)
+	size  int
+}
+
+func ecbEncrypter(b cipher.Block, _ []byte) cipher.BlockMode { return ecb{b.Encrypt, b.BlockSize()} }
+func ecbDecrypter(b cipher.Block, _ []byte) cipher.BlockMode { return ecb{b.Decrypt, b.BlockSize()} }
+
+func (e ecb) BlockSize() int { return e.size }
+
+func (e ecb) CryptBlocks(dst, src []byte) {
+	for len(src) > 0 {
+		e.crypt(dst[:e.size], src[:e.size])
+		dst, src = dst[e.size:], src[e.size:]
+	}
+}
