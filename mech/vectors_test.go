@@ -54,8 +54,36 @@ var vectors = map[p11.MechanismType]func(*testing.T, *mech.Mechanism){
 
 	p11.CKM_SHA512_T: testSHA512T,
 
-	p11.CKM_HKDF_DERIVE: testHKDF,
-	p11.CKM_HKDF_DATA:   testHKDF,
+	p11.CKM_HKDF_DERIVE:                         testHKDF,
+	p11.CKM_HKDF_DATA:                           testHKDF,
+	p11.CKM_SHA512_T_KEY_DERIVATION:             testSHA512TDerivation,
+	p11.CKM_SHAKE_128_KEY_DERIVATION:            testSHAKEDerivation,
+	p11.CKM_SHAKE_256_KEY_DERIVATION:            testSHAKEDerivation,
+	p11.CKM_CONCATENATE_BASE_AND_KEY:            testConcatenateKeys,
+	p11.CKM_CONCATENATE_BASE_AND_DATA:           testConcatenateBaseAndData,
+	p11.CKM_CONCATENATE_DATA_AND_BASE:           testConcatenateDataAndBase,
+	p11.CKM_XOR_BASE_AND_DATA:                   testXOR,
+	p11.CKM_EXTRACT_KEY_FROM_KEY:                testExtract,
+	p11.CKM_AES_ECB_ENCRYPT_DATA:                testEncryptData,
+	p11.CKM_AES_CBC_ENCRYPT_DATA:                testEncryptData,
+	p11.CKM_DES3_ECB_ENCRYPT_DATA:               testEncryptData,
+	p11.CKM_DES3_CBC_ENCRYPT_DATA:               testEncryptData,
+	p11.CKM_PKCS5_PBKD2:                         testPBKDF2,
+	p11.CKM_SP800_108_COUNTER_KDF:               testKBKDFCounter,
+	p11.CKM_SP800_108_FEEDBACK_KDF:              testKBKDFFeedback,
+	p11.CKM_SP800_108_DOUBLE_PIPELINE_KDF:       testKBKDFPipeline,
+	p11.CKM_TLS12_MASTER_KEY_DERIVE:             testTLSMaster,
+	p11.CKM_TLS12_MASTER_KEY_DERIVE_DH:          testTLSMaster,
+	p11.CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE:    testTLSExtended,
+	p11.CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH: testTLSExtended,
+	p11.CKM_TLS_KDF:                             testTLSKDF,
+	p11.CKM_TLS12_KDF:                           testTLSKDF,
+	p11.CKM_TLS_MAC:                             testTLSMAC,
+	p11.CKM_TLS12_MAC:                           testTLSMAC,
+	p11.CKM_IKE_PRF_DERIVE:                      testIKEPRF,
+	p11.CKM_IKE2_PRF_PLUS_DERIVE:                testIKE2PRFPlus,
+	p11.CKM_IKE1_PRF_DERIVE:                     testIKE1PRF,
+	p11.CKM_IKE1_EXTENDED_DERIVE:                testIKE1Extended,
 }
 
 // pairVectorTests names the tests with answers from outside of the mechanisms of
@@ -97,6 +125,8 @@ func TestEveryMechanismHasVectors(t *testing.T) {
 				test = testDigest
 			case strings.Contains(typ.String(), "_HMAC"):
 				test = testHMAC
+			case strings.Contains(typ.String(), "_KEY_DERIV"):
+				test = testHashDerivation
 			default:
 				t.Fatal("no test with vectors")
 			}
