@@ -100,9 +100,8 @@ func Open(cfg Config) (*Module, error) {
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	if err := m.rescan(); err != nil {
 		m.cancel()
-		if cerr := cfg.Store.Close(); cerr != nil {
-			m.log.Error("closing the store", "error", cerr)
-		}
+		// Nothing was written: that closing fails too is no news.
+		_ = cfg.Store.Close()
 		return nil, err
 	}
 	return m, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -170,5 +171,22 @@ func TestWhatIsDamagedOfOneTokenLeavesTheOthers(t *testing.T) {
 		if pins := h.all(string(tokenPrefix("p/", own))); len(pins) != 2 {
 			t.Errorf("%s: %d PIN records are left, want 2", kind, len(pins))
 		}
+	}
+}
+
+// hopeless is a store that cannot be closed.
+type hopeless struct{ *rotten }
+
+func (hopeless) Close() error { return store.ErrFailed }
+
+// Two lines told of one failure: the store could not be read, nor closed then.
+func TestAStoreThatCannotBeReadIsReportedOnce(t *testing.T) {
+	h := newHost(t)
+	_, r := h.rot()
+	r.bad[string(nextSlotKey)] = true
+	var log bytes.Buffer
+	_, err := Open(Config{Store: hopeless{r}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if h.want(err, p11.CKR_DEVICE_ERROR); log.Len() > 0 {
+		t.Errorf("besides %v, the log says %s", err, &log)
 	}
 }
