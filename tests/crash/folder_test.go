@@ -225,7 +225,7 @@ func TestAFolderThatIsTakenAway(t *testing.T) {
 				p.want("CKR_DEVICE_ERROR", "key during")
 				b.oneLine("C_CreateObject", b.store)
 			}
-			p.want("CKR_DEVICE_ERROR", "setpin 0 %s another", pin)
+			p.want("CKR_DEVICE_ERROR", "setpin 0 %s next-1357", pin)
 			b.oneLine("C_SetPIN", b.store)
 			p.right("before")
 			if name == "moved" {

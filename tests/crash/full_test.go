@@ -76,7 +76,7 @@ func TestAFullDisk(t *testing.T) {
 			empty := b.fill(leave)
 			for order, function := range map[string]string{
 				"key during": "C_CreateObject", "pair during": "C_GenerateKeyPair", "destroy kept": "C_DestroyObject",
-				"set kept other": "C_SetAttributeValue", "setpin 0 " + pin + " another": "C_SetPIN", "inittoken 1 " + soPIN + " one": "C_InitToken",
+				"set kept other": "C_SetAttributeValue", "setpin 0 " + pin + " next-1357": "C_SetPIN", "inittoken 1 " + soPIN + " one": "C_InitToken",
 			} {
 				p.want("CKR_DEVICE_MEMORY", "%s", order)
 				b.oneLine(function, "CKR_DEVICE_MEMORY", b.store, "no space left")

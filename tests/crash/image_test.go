@@ -113,16 +113,26 @@ func (im *image) damages(r *rand.Rand, flips, cuts int) []damage {
 			continue
 		}
 		place := func() int64 { return f.places[r.IntN(len(f.places))] }
-		for range flips {
-			at, bit := place(), byte(1)<<r.IntN(8)
-			out = append(out, damage{name, fmt.Sprintf("bit %#x of byte %d flipped", bit, at), func(f *os.File) error {
-				var b [1]byte
-				if _, err := f.ReadAt(b[:], at); err != nil {
-					return err
+		for n := range flips {
+			at := make([]int64, 1)
+			if n == 0 {
+				at = make([]int64, 8) // to find that one is not taken for all
+			}
+			for i := range at {
+				at[i] = place()
+			}
+			out = append(out, damage{name, fmt.Sprintf("a bit flipped in bytes %d", at), func(f *os.File) error {
+				for _, at := range at {
+					var b [1]byte
+					if _, err := f.ReadAt(b[:], at); err != nil {
+						return err
+					}
+					b[0] ^= byte(1) << (at % 8)
+					if _, err := f.WriteAt(b[:], at); err != nil {
+						return err
+					}
 				}
-				b[0] ^= bit
-				_, err := f.WriteAt(b[:], at)
-				return err
+				return nil
 			}})
 		}
 		for range cuts {

@@ -110,7 +110,7 @@ func TestASyncThatFailsIsNotAcknowledged(t *testing.T) {
 	detach := b.fail(p, strace, "fsync,fdatasync,msync", "EIO")
 	p.want("CKR_DEVICE_ERROR", "key during")
 	b.oneLine("C_CreateObject", b.store, "input/output error")
-	p.want("CKR_DEVICE_ERROR", "setpin 0 %s another", pin)
+	p.want("CKR_DEVICE_ERROR", "setpin 0 %s next-1357", pin)
 	b.oneLine("C_SetPIN", b.store, "input/output error")
 	p.want("CKR_OK", "use before")
 	detach()
