@@ -22,6 +22,7 @@ func goC_InitPIN(hSession C.CK_SESSION_HANDLE, pPin C.CK_UTF8CHAR_PTR, ulPinLen 
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_InitPIN", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_InitPIN", err, numberField("session", uint64(hSession)), secretField("pin"))
@@ -45,6 +46,7 @@ func goC_SetPIN(hSession C.CK_SESSION_HANDLE, pOldPin C.CK_UTF8CHAR_PTR, ulOldLe
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_SetPIN", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_SetPIN", err, numberField("session", uint64(hSession)), secretField("oldPin"), secretField("newPin"))
@@ -60,6 +62,7 @@ func goC_CloseSession(hSession C.CK_SESSION_HANDLE) (rv C.CK_RV) {
 		return notInitialized
 	}
 	err := m.CloseSession(p11.SessionHandle(hSession))
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_CloseSession", err, numberField("session", uint64(hSession)))
@@ -107,6 +110,7 @@ func goC_Login(hSession C.CK_SESSION_HANDLE, userType C.CK_USER_TYPE, pPin C.CK_
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_Login", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_Login", err, numberField("session", uint64(hSession)), userField(userType), secretField("pin"))
@@ -122,6 +126,7 @@ func goC_Logout(hSession C.CK_SESSION_HANDLE) (rv C.CK_RV) {
 		return notInitialized
 	}
 	err := m.Logout(p11.SessionHandle(hSession))
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_Logout", err, numberField("session", uint64(hSession)))
@@ -147,6 +152,7 @@ func goC_CreateObject(hSession C.CK_SESSION_HANDLE, pTemplate C.CK_ATTRIBUTE_PTR
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_CreateObject", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if rv == ok {
 		*phObject = C.CK_OBJECT_HANDLE(object)
@@ -175,6 +181,7 @@ func goC_CopyObject(hSession C.CK_SESSION_HANDLE, hObject C.CK_OBJECT_HANDLE, pT
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_CopyObject", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if rv == ok {
 		*phNewObject = C.CK_OBJECT_HANDLE(newObject)
@@ -193,6 +200,7 @@ func goC_DestroyObject(hSession C.CK_SESSION_HANDLE, hObject C.CK_OBJECT_HANDLE)
 		return notInitialized
 	}
 	err := m.DestroyObject(p11.SessionHandle(hSession), p11.ObjectHandle(hObject))
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_DestroyObject", err, numberField("session", uint64(hSession)), numberField("object", uint64(hObject)))
@@ -216,6 +224,7 @@ func goC_GetObjectSize(hSession C.CK_SESSION_HANDLE, hObject C.CK_OBJECT_HANDLE,
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_GetObjectSize", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if rv == ok {
 		*pulSize = C.CK_ULONG(size)
@@ -242,6 +251,7 @@ func goC_SetAttributeValue(hSession C.CK_SESSION_HANDLE, hObject C.CK_OBJECT_HAN
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_SetAttributeValue", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_SetAttributeValue", err, numberField("session", uint64(hSession)), numberField("object", uint64(hObject)), templateField(template))
@@ -265,6 +275,7 @@ func goC_FindObjectsInit(hSession C.CK_SESSION_HANDLE, pTemplate C.CK_ATTRIBUTE_
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_FindObjectsInit", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_FindObjectsInit", err, numberField("session", uint64(hSession)), templateField(template))
@@ -280,6 +291,7 @@ func goC_FindObjectsFinal(hSession C.CK_SESSION_HANDLE) (rv C.CK_RV) {
 		return notInitialized
 	}
 	err := m.FindObjectsFinal(p11.SessionHandle(hSession))
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_FindObjectsFinal", err, numberField("session", uint64(hSession)))
@@ -303,6 +315,7 @@ func goC_EncryptInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_EncryptInit", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_EncryptInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
@@ -326,6 +339,7 @@ func goC_Encrypt(hSession C.CK_SESSION_HANDLE, pData C.CK_BYTE_PTR, ulDataLen C.
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_Encrypt", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulEncryptedDataLen, encryptedData.N)
 	if logged(rv) {
@@ -350,6 +364,7 @@ func goC_EncryptUpdate(hSession C.CK_SESSION_HANDLE, pPart C.CK_BYTE_PTR, ulPart
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_EncryptUpdate", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulEncryptedPartLen, encryptedPart.N)
 	if logged(rv) {
@@ -373,6 +388,7 @@ func goC_EncryptFinal(hSession C.CK_SESSION_HANDLE, pLastEncryptedPart C.CK_BYTE
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_EncryptFinal", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulLastEncryptedPartLen, lastEncryptedPart.N)
 	if logged(rv) {
@@ -397,6 +413,7 @@ func goC_DecryptInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DecryptInit", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_DecryptInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
@@ -420,6 +437,7 @@ func goC_Decrypt(hSession C.CK_SESSION_HANDLE, pEncryptedData C.CK_BYTE_PTR, ulE
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_Decrypt", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulDataLen, data.N)
 	if logged(rv) {
@@ -444,6 +462,7 @@ func goC_DecryptUpdate(hSession C.CK_SESSION_HANDLE, pEncryptedPart C.CK_BYTE_PT
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DecryptUpdate", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulPartLen, part.N)
 	if logged(rv) {
@@ -467,6 +486,7 @@ func goC_DecryptFinal(hSession C.CK_SESSION_HANDLE, pLastPart C.CK_BYTE_PTR, pul
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DecryptFinal", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulLastPartLen, lastPart.N)
 	if logged(rv) {
@@ -491,6 +511,7 @@ func goC_DigestInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR)
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DigestInit", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_DigestInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism))
@@ -514,6 +535,7 @@ func goC_Digest(hSession C.CK_SESSION_HANDLE, pData C.CK_BYTE_PTR, ulDataLen C.C
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_Digest", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulDigestLen, digest.N)
 	if logged(rv) {
@@ -537,6 +559,7 @@ func goC_DigestUpdate(hSession C.CK_SESSION_HANDLE, pPart C.CK_BYTE_PTR, ulPartL
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DigestUpdate", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_DigestUpdate", err, numberField("session", uint64(hSession)), inField("part", pPart, ulPartLen))
@@ -552,6 +575,7 @@ func goC_DigestKey(hSession C.CK_SESSION_HANDLE, hKey C.CK_OBJECT_HANDLE) (rv C.
 		return notInitialized
 	}
 	err := m.DigestKey(p11.SessionHandle(hSession), p11.ObjectHandle(hKey))
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_DigestKey", err, numberField("session", uint64(hSession)), numberField("key", uint64(hKey)))
@@ -574,6 +598,7 @@ func goC_DigestFinal(hSession C.CK_SESSION_HANDLE, pDigest C.CK_BYTE_PTR, pulDig
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DigestFinal", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulDigestLen, digest.N)
 	if logged(rv) {
@@ -598,6 +623,7 @@ func goC_SignInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, h
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_SignInit", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_SignInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
@@ -621,6 +647,7 @@ func goC_Sign(hSession C.CK_SESSION_HANDLE, pData C.CK_BYTE_PTR, ulDataLen C.CK_
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_Sign", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulSignatureLen, signature.N)
 	if logged(rv) {
@@ -644,6 +671,7 @@ func goC_SignUpdate(hSession C.CK_SESSION_HANDLE, pPart C.CK_BYTE_PTR, ulPartLen
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_SignUpdate", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_SignUpdate", err, numberField("session", uint64(hSession)), inField("part", pPart, ulPartLen))
@@ -666,6 +694,7 @@ func goC_SignFinal(hSession C.CK_SESSION_HANDLE, pSignature C.CK_BYTE_PTR, pulSi
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_SignFinal", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulSignatureLen, signature.N)
 	if logged(rv) {
@@ -700,6 +729,7 @@ func goC_VerifyInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR,
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_VerifyInit", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_VerifyInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
@@ -723,6 +753,7 @@ func goC_Verify(hSession C.CK_SESSION_HANDLE, pData C.CK_BYTE_PTR, ulDataLen C.C
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_Verify", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_Verify", err, numberField("session", uint64(hSession)), inField("data", pData, ulDataLen), inField("signature", pSignature, ulSignatureLen))
@@ -745,6 +776,7 @@ func goC_VerifyUpdate(hSession C.CK_SESSION_HANDLE, pPart C.CK_BYTE_PTR, ulPartL
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_VerifyUpdate", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_VerifyUpdate", err, numberField("session", uint64(hSession)), inField("part", pPart, ulPartLen))
@@ -767,6 +799,7 @@ func goC_VerifyFinal(hSession C.CK_SESSION_HANDLE, pSignature C.CK_BYTE_PTR, ulS
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_VerifyFinal", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_VerifyFinal", err, numberField("session", uint64(hSession)), inField("signature", pSignature, ulSignatureLen))
@@ -800,6 +833,7 @@ func goC_DigestEncryptUpdate(hSession C.CK_SESSION_HANDLE, pPart C.CK_BYTE_PTR, 
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DigestEncryptUpdate", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulEncryptedPartLen, encryptedPart.N)
 	if logged(rv) {
@@ -824,6 +858,7 @@ func goC_DecryptDigestUpdate(hSession C.CK_SESSION_HANDLE, pEncryptedPart C.CK_B
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DecryptDigestUpdate", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulPartLen, part.N)
 	if logged(rv) {
@@ -848,6 +883,7 @@ func goC_SignEncryptUpdate(hSession C.CK_SESSION_HANDLE, pPart C.CK_BYTE_PTR, ul
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_SignEncryptUpdate", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulEncryptedPartLen, encryptedPart.N)
 	if logged(rv) {
@@ -872,6 +908,7 @@ func goC_DecryptVerifyUpdate(hSession C.CK_SESSION_HANDLE, pEncryptedPart C.CK_B
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DecryptVerifyUpdate", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulPartLen, part.N)
 	if logged(rv) {
@@ -900,6 +937,7 @@ func goC_GenerateKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_GenerateKey", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if rv == ok {
 		*phKey = C.CK_OBJECT_HANDLE(key)
@@ -934,6 +972,7 @@ func goC_GenerateKeyPair(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_GenerateKeyPair", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if rv == ok {
 		*phPublicKey = C.CK_OBJECT_HANDLE(publicKey)
@@ -964,6 +1003,7 @@ func goC_WrapKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hW
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_WrapKey", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	storeLength(rv, pulWrappedKeyLen, wrappedKey.N)
 	if logged(rv) {
@@ -993,6 +1033,7 @@ func goC_UnwrapKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, 
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_UnwrapKey", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if rv == ok {
 		*phKey = C.CK_OBJECT_HANDLE(key)
@@ -1023,6 +1064,7 @@ func goC_DeriveKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, 
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_DeriveKey", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if rv == ok {
 		*phKey = C.CK_OBJECT_HANDLE(key)
@@ -1048,6 +1090,7 @@ func goC_SeedRandom(hSession C.CK_SESSION_HANDLE, pSeed C.CK_BYTE_PTR, ulSeedLen
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_SeedRandom", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_SeedRandom", err, numberField("session", uint64(hSession)), inField("seed", pSeed, ulSeedLen))
@@ -1070,6 +1113,7 @@ func goC_GenerateRandom(hSession C.CK_SESSION_HANDLE, RandomData C.CK_BYTE_PTR, 
 	} else {
 		err = refuse(m, p11.SessionHandle(hSession), "C_GenerateRandom", err)
 	}
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_GenerateRandom", err, numberField("session", uint64(hSession)), inField("randomData", RandomData, ulRandomLen))
@@ -1090,6 +1134,7 @@ func goC_SessionCancel(hSession C.CK_SESSION_HANDLE, flags C.CK_FLAGS) (rv C.CK_
 		return notInitialized
 	}
 	err := m.SessionCancel(p11.SessionHandle(hSession), p11.Flags(flags))
+	err = m.Late(p11.SessionHandle(hSession), err)
 	rv = code(err)
 	if logged(rv) {
 		report("C_SessionCancel", err, numberField("session", uint64(hSession)), flagsField(flags))

@@ -89,6 +89,7 @@ static void stop_unblocking(void) {
 // Runs before the Go runtime's constructor: threads that come of it inherit
 // the mask.
 __attribute__((constructor(101))) static void before_runtime(void) {
+  spare_address_space();
   dl_iterate_phdr(find_self, (void *)before_runtime);
   for (int i = 1; i < NSIG; i++) sigaction(i, NULL, &host[i]);
   stop_unblocking();

@@ -8,7 +8,7 @@
 // the child's own copy of the library, if C_Initialize has loaded one.
 
 CK_RV C_Initialize(CK_VOID_PTR pInitArgs) {
-  repair_handlers();
+  prepare_process();
   if (ours()) return goC_Initialize(pInitArgs);
   const CK_FUNCTION_LIST_3_2 *copy = load_copy();
   return copy ? copy->C_Initialize(pInitArgs) : CKR_FUNCTION_FAILED;

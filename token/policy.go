@@ -60,13 +60,23 @@ func (u use) permits(k *snapshot, codes useCodes) error {
 	if !k.AllowsMechanism(u.row.Type) {
 		return p11.Errorf(p11.CKR_MECHANISM_INVALID, "CKA_ALLOWED_MECHANISMS of the key lacks %v", u.row.Type)
 	}
+	bits := k.Bits() // first: of a key that is dropped at this moment it says 0
 	if _, err := k.Material(); err != nil {
-		return err
+		return dropped(err, codes.handle)
 	}
-	if !u.row.Size.Contains(k.Bits()) {
-		return p11.Errorf(codes.size, "%v does not work with a key of %d bits", u.row.Type, k.Bits())
+	if !u.row.Size.Contains(bits) {
+		return p11.Errorf(codes.size, "%v does not work with a key of %d bits", u.row.Type, bits)
 	}
 	return nil
+}
+
+// dropped gives the error of a key that a logout or a destruction has dropped
+// after its handle was looked up the code of a handle that leads nowhere.
+func dropped(err error, handle p11.RV) error {
+	if p11.Code(err) == p11.CKR_OBJECT_HANDLE_INVALID {
+		return p11.Errorf(handle, "%w", err)
+	}
+	return err
 }
 
 // useNow is useKey for functions without an Init: there is no moment for

@@ -113,10 +113,12 @@ func (m *Module) closeAll(t *token) {
 	closing := t.sessions
 	t.sessions = map[p11.SessionHandle]*session{}
 	t.readOnly = 0
+	for h := range closing {
+		m.sessions.remove(uint64(h)) // before the login is gone: see Late
+	}
 	t.clearLogin()
 	t.mu.Unlock()
-	for h, s := range closing {
-		m.sessions.remove(uint64(h))
+	for _, s := range closing {
 		s.end()
 	}
 	m.dropEntries(t, func(e *entry) bool { return e.private || e.owner != nil })
@@ -146,6 +148,19 @@ func (m *Module) lockSession(h p11.SessionHandle) (*session, error) {
 		return nil, p11.CKR_SESSION_HANDLE_INVALID
 	}
 	return s, nil
+}
+
+// Late returns the error of a call that began when the session was there. If
+// the session was closed meanwhile, or the module, that is the reason, and not
+// the login or the key that went with it.
+func (m *Module) Late(h p11.SessionHandle, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, gone := m.session(h); gone != nil {
+		return gone
+	}
+	return err
 }
 
 // GetSessionInfo describes a session.

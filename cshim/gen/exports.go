@@ -115,6 +115,9 @@ func export(b *bytes.Buffer, f *function) {
 		p("\terr := a.err\n\tif err == nil {\n\t\t%s = m.%s(%s)\n\t} else {\n", assign, method, strings.Join(call, ", "))
 		p("\t\terr = refuse(m, %s, %q, err)\n\t}\n", session, f.name)
 	}
+	if session != "0" {
+		p("\terr = m.Late(%s, err)\n", session)
+	}
 	p("\trv = code(err)\n%s", strings.Join(after, ""))
 	p("\tif logged(rv) {\n\t\treport(%q, err, %s)\n\t}\n\treturn rv\n}\n", f.name, strings.Join(fields, ", "))
 }

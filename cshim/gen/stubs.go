@@ -14,7 +14,7 @@ var staticC = []string{"C_GetFunctionList", "C_GetInterfaceList", "C_GetInterfac
 // repairs are the calls that look after the host's signal handlers, before its
 // threads go on to work in Go; see handlers.c.
 var repairs = map[string]string{
-	"C_Initialize":  "repair_handlers",
+	"C_Initialize":  "prepare_process",
 	"C_OpenSession": "repair_handlers_if_due",
 }
 
