@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -41,7 +42,13 @@ func TestInterruptsArePassedOnWithoutATerminal(t *testing.T) {
 	if err := os.WriteFile(library, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2} {
+	sigs := []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+	// Whoever runs the tests in the background or under nohup has some of them
+	// ignored, which a child inherits, unless they are caught here.
+	caught := make(chan os.Signal, len(sigs))
+	signal.Notify(caught, sigs...)
+	defer signal.Stop(caught)
+	for _, sig := range sigs {
 		cmd := exec.Command(own, "exec", "--", "sh", "-c", `
 			sleep 60 >/dev/null &
 			trap "kill $!; exit 6" HUP INT QUIT USR1 USR2
