@@ -33,9 +33,15 @@ func newCTROp(k Key, p p11.Params) (Op, error) {
 	}
 	defer erase(block) // the stream has a copy of it
 	return &ctrOp{
-		stream: cipher.NewCTR(block, ctr.Counter[:]),
+		stream: newCTR(block, &ctr.Counter),
 		left:   counterRoom(&ctr.Counter, int(ctr.CounterBits)),
 	}, nil
+}
+
+// newCTR is cipher.NewCTR, and leaves nothing on the stack.
+func newCTR(block cipher.Block, counter *[aes.BlockSize]byte) cipher.Stream {
+	defer scrub()
+	return cipher.NewCTR(block, counter[:])
 }
 
 // counterRoom returns how many bytes can be encrypted from the counter on

@@ -86,7 +86,7 @@ func (c *gcmCounter) start(low uint32) {
 		erase(c.stream)
 	}
 	binary.BigEndian.PutUint32(c.counter[12:], low)
-	c.stream = cipher.NewCTR(c.block, c.counter[:])
+	c.stream = newCTR(c.block, &c.counter)
 	c.left = (math.MaxUint32 - uint64(low) + 1) * aes.BlockSize
 }
 

@@ -123,6 +123,9 @@ func (g *ghash) reset() {
 }
 
 func (g *ghash) wipe() {
+	if g.oracle != nil {
+		erase(g.oracle)
+	}
 	*g = ghash{}
 }
 

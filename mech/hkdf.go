@@ -1,8 +1,6 @@
 package mech
 
 import (
-	"crypto/hkdf"
-
 	"coffer/p11"
 	"coffer/p11/attr"
 )
@@ -68,9 +66,7 @@ func deriveHKDF(d Derivation) (attr.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		if secret, err = hkdf.Extract(h.New, secret, salt); err != nil {
-			return nil, p11.Errorf(p11.CKR_FUNCTION_FAILED, "extract: %w", err)
-		}
+		secret = hkdfExtract(h, secret, salt)
 		if !p.Expand {
 			return attr.Values{attr.NewBytes(p11.CKA_VALUE, secret)}, nil
 		}
@@ -78,11 +74,34 @@ func deriveHKDF(d Derivation) (attr.Values, error) {
 	case len(secret) < h.Size():
 		return nil, p11.Errorf(p11.CKR_KEY_SIZE_RANGE, "a key of %d bytes cannot be expanded with %s; it needs %d", len(secret), h.Name, h.Size())
 	}
-	out, err := hkdf.Expand(h.New, secret, string(p.Info), size)
-	if err != nil {
-		return nil, p11.Errorf(p11.CKR_FUNCTION_FAILED, "expand: %w", err)
+	return attr.Values{attr.NewBytes(p11.CKA_VALUE, hkdfExpand(h, secret, p.Info, size))}, nil
+}
+
+// hkdfExtract and hkdfExpand are sections 2.2 and 2.3 of RFC 5869, over an HMAC
+// that can be wiped. Without a salt the key is empty, which is as good as the
+// zeros that the text has.
+func hkdfExtract(h *hashAlg, secret, salt []byte) []byte {
+	scrub()
+	defer scrub()
+	mac := newHMAC(h, salt)
+	defer mac.wipe()
+	mac.Write(secret)
+	return mac.Sum(nil)
+}
+
+func hkdfExpand(h *hashAlg, key, info []byte, n int) []byte {
+	mac := newHMAC(h, key)
+	defer mac.wipe()
+	out := make([]byte, 0, n+h.Size())
+	for i := byte(1); len(out) < n; i++ {
+		mac.Reset()
+		mac.Write(out[max(len(out)-h.Size(), 0):])
+		mac.Write(info)
+		mac.Write([]byte{i})
+		out = mac.Sum(out)
 	}
-	return attr.Values{attr.NewBytes(p11.CKA_VALUE, out)}, nil
+	clear(out[n:])
+	return out[:n:n]
 }
 
 // hkdfLength returns how long the new value is.

@@ -1,7 +1,6 @@
 package mech
 
 import (
-	"crypto/hmac"
 	"hash"
 
 	"coffer/p11"
@@ -23,7 +22,7 @@ func hmacKeyTypes() []KeyType {
 func hmacMechanisms() []Mechanism {
 	var ms []Mechanism
 	for _, h := range allHashes() {
-		keyed := func(key []byte) (hash.Hash, error) { return hmac.New(h.New, key), nil }
+		keyed := func(key []byte) (hash.Hash, error) { return newHMAC(h, key), nil }
 		full := keyedHash{keyed, whole(h.Size())}
 		cut := keyedHash{keyed, upTo(h.Size())}
 		keys := []p11.KeyType{h.KeyType, p11.CKK_GENERIC_SECRET}

@@ -3,7 +3,6 @@ package mech
 import (
 	"crypto/aes"
 	"crypto/des"
-	"crypto/hmac"
 	"hash"
 	"slices"
 
@@ -20,7 +19,7 @@ type prf struct {
 
 // hmacPRF is HMAC with h. The keys that it takes are those of CKM_…_HMAC.
 func hmacPRF(h *hashAlg) prf {
-	return prf{h.Size(), []p11.KeyType{h.KeyType, p11.CKK_GENERIC_SECRET}, func(key []byte) (hash.Hash, error) { return hmac.New(h.New, key), nil }}
+	return prf{h.Size(), []p11.KeyType{h.KeyType, p11.CKK_GENERIC_SECRET}, func(key []byte) (hash.Hash, error) { return newHMAC(h, key), nil }}
 }
 
 // prfOf returns the function of a mechanism type.

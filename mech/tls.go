@@ -1,7 +1,6 @@
 package mech
 
 import (
-	"crypto/hmac"
 	"crypto/subtle"
 	"encoding/binary"
 	"hash"
@@ -76,7 +75,7 @@ func tlsHash(t p11.MechanismType) (*hashAlg, error) {
 // tlsPRF returns n bytes of P_hash (RFC 5246, section 5). The seed begins with
 // the label.
 func tlsPRF(h *hashAlg, secret, seed []byte, n int) []byte {
-	mac := hmac.New(h.New, secret)
+	mac := newHMAC(h, secret)
 	defer wipeHash(mac)
 	return appendPRF(mac, nil, seed, n)
 }
@@ -220,7 +219,7 @@ func newTLSMAC(k Key, p p11.Params) (*tlsMAC, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tlsMAC{mac: hmac.New(h.New, key), seed: []byte(label), size: int(params.Length)}, nil
+	return &tlsMAC{mac: newHMAC(h, key), seed: []byte(label), size: int(params.Length)}, nil
 }
 
 func (m *tlsMAC) take(src []byte) error {

@@ -25,6 +25,10 @@ func erase(x any) {
 	erasePointer(v)
 }
 
+// Erase is erase for those who make a cipher or a hash of a key outside of this
+// package.
+func Erase(x any) { erase(x) }
+
 // erasePointer clears what v points to, with the write barriers that the
 // collector needs.
 func erasePointer(v reflect.Value) {
@@ -67,3 +71,29 @@ func wipeECX(material any) {
 		clear(key.signing)
 	}
 }
+
+// scrub clears the stack below its caller, where functions that it called
+// before have left their variables: crypto/cipher makes a counter mode there,
+// expanded key and all, before it has a place on the heap, and a hash, to make
+// its sum, copies what it has not hashed yet.
+//
+//go:noinline
+func scrub() {
+	var stack [2 << 10]byte
+	clearBytes(stack[:])
+}
+
+// ScrubDeep is scrub for what goes deeper, such as the parsing of an RSA key.
+// It is called before as well, so that the stack grows, and so moves, while
+// there is nothing on it.
+//
+//go:noinline
+func ScrubDeep() {
+	var stack [16 << 10]byte
+	clearBytes(stack[:])
+}
+
+// clearBytes keeps the compiler from finding out that nobody reads them.
+//
+//go:noinline
+func clearBytes(b []byte) { clear(b) }

@@ -79,6 +79,7 @@ func (m *Module) DigestKey(h p11.SessionHandle, key p11.ObjectHandle) error {
 		return err
 	}
 	defer obj.Release()
+	o.hasKey = true
 	value, err := digestible(obj, o.row.Type)
 	if err != nil {
 		o.end()

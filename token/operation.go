@@ -75,6 +75,7 @@ type operation struct {
 	check      mech.VerifyOp // nil for all others
 	pending    []byte        // output whose buffer was too small, its length not known before
 	hasPending bool
+	hasKey     bool      // C_DigestKey: the value of a key was among the input
 	key        *snapshot // held until the end; nil for a digest
 	private    bool      // the key is a private object: logging out ends the operation
 	needsLogin bool      // the key has CKA_ALWAYS_AUTHENTICATE and its user has not shown the PIN again
@@ -91,6 +92,9 @@ func (o *operation) end() {
 	clear(o.pending)
 	if o.key != nil {
 		o.key.Release()
+	}
+	if o.hasKey {
+		mech.ScrubDeep()
 	}
 	*o = operation{}
 }

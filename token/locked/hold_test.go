@@ -19,8 +19,14 @@ func TestTheLastOneOutClears(t *testing.T) {
 	if _, err := s.Hold(); err == nil {
 		t.Error("held after Wipe")
 	}
-	if string(b) != "0123456789abcdef" {
+	if string(b) != "0123456789abcdef" || s.Cleared() {
 		t.Errorf("got %q while it is held", b)
+	}
+	if again, err := s.Again(); err != nil || string(again) != "0123456789abcdef" {
+		t.Errorf("who holds it already gets %q, %v", again, err)
+	}
+	if s.Release() {
+		t.Error("cleared while it is held once")
 	}
 	if !s.Release() {
 		t.Error("not cleared by the last one out")
@@ -30,6 +36,9 @@ func TestTheLastOneOutClears(t *testing.T) {
 	}
 	if s.Wipe() {
 		t.Error("cleared twice")
+	}
+	if _, err := s.Again(); err == nil || !s.Cleared() {
+		t.Error("held again after it was cleared")
 	}
 }
 

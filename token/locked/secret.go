@@ -91,7 +91,23 @@ func (s *Secret) Hold() ([]byte, error) {
 	return nil, errWiped
 }
 
-// Release ends a Hold. It reports whether the bytes were cleared by it: s had
+// Again is Hold for whoever holds s already: it goes on though s was wiped
+// meanwhile.
+func (s *Secret) Again() ([]byte, error) {
+	if s != nil {
+		for n := s.users.Load(); n != wiped; n = s.users.Load() {
+			if s.users.CompareAndSwap(n, n+1) {
+				return s.slot.b[:s.n:s.n], nil
+			}
+		}
+	}
+	return nil, errWiped
+}
+
+// Cleared reports whether s was wiped and nobody holds it any more.
+func (s *Secret) Cleared() bool { return s == nil || s.users.Load() == wiped }
+
+// Release ends a Hold or an Again. It reports whether the bytes were cleared by it: s had
 // been wiped, and this was the last who held it.
 func (s *Secret) Release() (cleared bool) {
 	if s.users.Add(-1) != wiped {

@@ -41,7 +41,7 @@ func (f *Factory) changed(o *Object, id ID, values attr.Values) (*Object, error)
 	if o.locked {
 		return nil, errLocked
 	}
-	if err := o.Hold(); err != nil {
+	if err := o.again(); err != nil {
 		return nil, err
 	}
 	defer o.Release()

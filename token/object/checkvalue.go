@@ -4,8 +4,8 @@ import (
 	"crypto/aes"
 	"crypto/des"
 	"crypto/sha1"
-	"reflect"
 
+	"coffer/mech"
 	"coffer/p11"
 	"coffer/p11/attr"
 )
@@ -17,10 +17,13 @@ import (
 // the HMAC and HKDF types; they are generic secrets for one purpose and take
 // the same.
 func keyCheckValue(t p11.KeyType, value []byte) []byte {
-	if f := checkValues[t]; f != nil {
-		return f(value)
+	f := checkValues[t]
+	if f == nil {
+		return nil
 	}
-	return nil
+	mech.ScrubDeep()
+	defer mech.ScrubDeep()
+	return f(value)
 }
 
 // strength is the length in bytes from which a secret cannot be found by
@@ -66,7 +69,7 @@ func aesCheckValue(value []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	defer erase(block)
+	defer mech.Erase(block)
 	var zero [aes.BlockSize]byte
 	block.Encrypt(zero[:], zero[:])
 	return zero[:3]
@@ -81,7 +84,7 @@ func desCheckValue(value []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	defer erase(block)
+	defer mech.Erase(block)
 	var zero [des.BlockSize]byte
 	block.Encrypt(zero[:], zero[:])
 	return zero[:3]
@@ -89,30 +92,10 @@ func desCheckValue(value []byte) []byte {
 
 func hashCheckValue(value []byte) []byte {
 	h := sha1.New()
-	defer erase(h)
-	defer scrub()
+	defer mech.Erase(h)
 	h.Write(value)
 	return h.Sum(nil)[:3]
 }
-
-// erase sets to zero what a pointer of crypto/aes, crypto/des or crypto/sha1
-// points to: the key, expanded or as it was, which nothing else clears.
-func erase(x any) { reflect.ValueOf(x).Elem().SetZero() }
-
-// scrub clears the stack where the functions that were called before it had
-// their variables: a hash copies what it has not hashed yet, and so perhaps
-// the whole key, to make its sum.
-//
-//go:noinline
-func scrub() {
-	var stack [4 << 10]byte
-	keep(stack[:])
-}
-
-// keep keeps the compiler from finding out that nobody reads b.
-//
-//go:noinline
-func keep(b []byte) { clear(b) }
 
 // withCheckValue puts the computed CKA_CHECK_VALUE into values. A template
 // that gave another is CKR_ATTRIBUTE_VALUE_INVALID; one that gave the empty

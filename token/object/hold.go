@@ -79,8 +79,20 @@ func (o *Object) Wipe() {
 	}
 }
 
-// wiped reports whether the object has had secrets, and Wipe was called.
-func (o *Object) wiped() bool { return o.secret != nil && o.secret.Bytes() == nil }
+// again is Hold for the methods of an object that its caller holds, and may
+// have been wiped meanwhile.
+func (o *Object) again() error {
+	if o.secret == nil {
+		return nil
+	}
+	if _, err := o.secret.Again(); err != nil {
+		return errWiped
+	}
+	return nil
+}
+
+// wiped reports whether the object's secrets are gone.
+func (o *Object) wiped() bool { return o.secret != nil && o.secret.Cleared() }
 
 // wipeMaterial clears what was parsed of a private key, as far as it lets us
 // at it. Nobody holds the object, so nobody parses it.

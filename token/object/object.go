@@ -139,7 +139,7 @@ var (
 // parseHeld parses the key, unless it is wiped at this moment: no key may be
 // made of zeros.
 func (o *Object) parseHeld() {
-	if o.parsed.err = o.Hold(); o.parsed.err == nil {
+	if o.parsed.err = o.again(); o.parsed.err == nil {
 		defer o.Release()
 		o.parsed = parseKey(o.row, o.class, o.values)
 	}
@@ -151,6 +151,8 @@ func parseKey(row *mech.KeyType, class p11.ObjectClass, values attr.Values) pars
 		value := values.Bytes(p11.CKA_VALUE)
 		return parsed{material: value, bits: 8 * len(value)}
 	}
+	mech.ScrubDeep()
+	defer mech.ScrubDeep()
 	m, bits, err := row.Parse(class, values)
 	return parsed{m, bits, err}
 }

@@ -15,7 +15,7 @@ import (
 // It panics for a locked or a wiped object, whose record it would destroy; Set
 // and Copy make none of either.
 func (o *Object) Split() (public, secret []byte) {
-	if o.locked || o.Hold() != nil {
+	if o.locked || o.again() != nil {
 		panic("object: splitting an object without its secrets")
 	}
 	defer o.Release()

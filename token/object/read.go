@@ -34,7 +34,7 @@ func (o *Object) Read(t p11.AttributeType) ([]byte, error) {
 // for byte (PKCS #11 v3.2, C_FindObjectsInit). What the object hides matches
 // nothing; other values that can be secret are compared in constant time.
 func (o *Object) Matches(template attr.Values) bool {
-	if o.Hold() != nil {
+	if o.again() != nil {
 		return false
 	}
 	defer o.Release()
@@ -76,7 +76,7 @@ func (o *Object) CheckWrap(target *Object) error {
 // key, the PKCS #8 encoding of a private one. The caller wipes it. It checks
 // no permission: see CheckWrap.
 func (o *Object) Encoded() ([]byte, error) {
-	if err := o.Hold(); err != nil {
+	if err := o.again(); err != nil {
 		return nil, err
 	}
 	defer o.Release()
