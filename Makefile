@@ -11,7 +11,7 @@ VERSION := 0.1.0
 
 # Settings of the Go runtime that a library in a foreign process needs; the
 # reasons are in cshim/doc.go, and a test reads them off the built file.
-GODEBUG_DEFAULT := asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0
+GODEBUG_DEFAULT := asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0,clobberfree=1
 LDFLAGS := -s -w -X runtime.godebugDefault=$(GODEBUG_DEFAULT)
 
 .PHONY: all demo build test check gen race fuzz bench install clean tools FORCE

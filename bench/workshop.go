@@ -123,7 +123,7 @@ func (w *workshop) cofferModule(ctx context.Context, path string) module {
 	}
 	path = filepath.Join(w.dir, "libcoffer.so")
 	return module{path, w.build(ctx, "go", "build", "-buildmode=c-shared",
-		"-ldflags", "-X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0", "-o", path, "./cshim")}
+		"-ldflags", "-X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0,clobberfree=1", "-o", path, "./cshim")}
 }
 
 // token makes the fixture's token, the first time it is asked for.

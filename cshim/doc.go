@@ -6,7 +6,7 @@
 // Build it with
 //
 //	go build -buildmode=c-shared -trimpath \
-//	  -ldflags '-s -w -X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0' \
+//	  -ldflags '-s -w -X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0,clobberfree=1' \
 //	  -o libcoffer.so ./cshim
 //
 // asyncpreemptoff: the runtime would preempt by SIGURG, which belongs to the
@@ -14,7 +14,9 @@
 // variable while a call looks at it; the runtime must not abort the process
 // when it meets one. containermaxprocs, updatemaxprocs: the runtime would keep
 // descriptors of the control group's files, and on numbers 0 to 2 if the host
-// has closed those.
+// has closed those. clobberfree: what the crypto packages have left of a key on
+// the heap is overwritten when the collector finds it unused, not when the
+// place is next needed.
 //
 // # Design
 //

@@ -125,6 +125,7 @@ func goC_Finalize(pReserved C.CK_VOID_PTR) (rv C.CK_RV) {
 	default:
 		module.Store(nil)
 		err = m.Close()
+		collect()
 	}
 	rv = code(err)
 	if logged(rv) {

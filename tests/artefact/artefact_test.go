@@ -116,7 +116,7 @@ func TestRuntimeSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(data, []byte("asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0")) {
+	if !bytes.Contains(data, []byte("asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0,clobberfree=1")) {
 		t.Error("the library was built without -X runtime.godebugDefault=…")
 	}
 }

@@ -37,7 +37,7 @@ func path(t testing.TB, env string, build func() (string, error)) string {
 }
 
 var lib = sync.OnceValues(func() (string, error) {
-	return goBuild("libcoffer.so", "./cshim", "-buildmode=c-shared", "-ldflags=-X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0")
+	return goBuild("libcoffer.so", "./cshim", "-buildmode=c-shared", "-ldflags=-X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0,clobberfree=1")
 })
 
 var cmd = sync.OnceValues(func() (string, error) { return goBuild("coffer", "./cmd/coffer") })
