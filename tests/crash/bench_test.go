@@ -99,13 +99,6 @@ func (b *bench) at(store string) *bench {
 	return &c
 }
 
-// in returns the bench for a subtest.
-func (b *bench) in(t *testing.T) *bench {
-	c := *b
-	c.t = t
-	return &c
-}
-
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // patience is how long a process may take that has nothing to wait for. A

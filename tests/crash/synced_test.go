@@ -15,8 +15,8 @@ import (
 	"coffer/tests/built"
 )
 
-// The changes of which a loss of power must not take back what was
-// acknowledged, as orders to a servant, and how often each is made.
+// The changes that a loss of power must not take back once they were
+// acknowledged, as orders to a servant.
 var changes = []string{
 	"data first", "key second", "pair third", "set second fourth", "destroy first",
 	"setpin 0 " + pin + " another-pin",
@@ -24,7 +24,7 @@ var changes = []string{
 	"inittoken 1 another-so two",
 }
 
-// noChanges only use the library.
+// noChanges are the orders among them that change nothing durable.
 var noChanges = []string{"close 1"}
 
 // TestAcknowledgedMeansSynced: before a call that changes a token returns, a
