@@ -36,6 +36,8 @@ const (
 
 var keyTypes = []keyType{
 	{"aes", p11.CKK_AES, p11.CKM_AES_KEY_GEN, keyBits, []string{"encrypt", "decrypt"}, "aes:256"},
+	{"aes-xts", p11.CKK_AES_XTS, p11.CKM_AES_XTS_KEY_GEN, keyBits, []string{"encrypt", "decrypt"}, "aes-xts:512"},
+	{"chacha20", p11.CKK_CHACHA20, p11.CKM_CHACHA20_KEY_GEN, keyBits, []string{"encrypt", "decrypt"}, "chacha20:256"},
 	{"rsa", p11.CKK_RSA, p11.CKM_RSA_PKCS_KEY_PAIR_GEN, inBits, []string{"sign", "decrypt"}, "rsa:2048"},
 	{"ec", p11.CKK_EC, p11.CKM_EC_KEY_PAIR_GEN, ofCurve, []string{"sign"}, "ec:P-256"},
 	{"ed25519", p11.CKK_EC_EDWARDS, p11.CKM_EC_EDWARDS_KEY_PAIR_GEN, nameCurve, []string{"sign"}, "ed25519"},
