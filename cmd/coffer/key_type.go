@@ -32,7 +32,6 @@ const (
 	keyBytes                      // of a secret
 	ofCurve                       // the curve's name
 	nameCurve                     // nothing: the name is that of a curve
-	oneLength                     // nothing: such a secret has only one
 )
 
 var keyTypes = []keyType{
@@ -47,11 +46,6 @@ var keyTypes = []keyType{
 	{"x448", p11.CKK_EC_MONTGOMERY, p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, nameCurve, []string{"derive"}, "x448"},
 	{"generic", p11.CKK_GENERIC_SECRET, p11.CKM_GENERIC_SECRET_KEY_GEN, keyBytes, []string{"sign", "verify", "derive"}, "generic:32"},
 	{"hkdf", p11.CKK_HKDF, p11.CKM_HKDF_KEY_GEN, keyBytes, []string{"derive"}, "hkdf:32"},
-	{"aes-xts", p11.CKK_AES_XTS, p11.CKM_AES_XTS_KEY_GEN, keyBits, []string{"encrypt", "decrypt"}, "aes-xts:512"},
-	{"chacha20", p11.CKK_CHACHA20, p11.CKM_CHACHA20_KEY_GEN, oneLength, []string{"encrypt", "decrypt"}, "chacha20"},
-	{"poly1305", p11.CKK_POLY1305, p11.CKM_POLY1305_KEY_GEN, oneLength, []string{"sign", "verify"}, "poly1305"},
-	{"des3", p11.CKK_DES3, p11.CKM_DES3_KEY_GEN, oneLength, []string{"encrypt", "decrypt"}, "des3"},
-	{"des2", p11.CKK_DES2, p11.CKM_DES2_KEY_GEN, oneLength, []string{"encrypt", "decrypt"}, "des2"},
 }
 
 // curves are the curves by the names of --type and by other common ones.
@@ -85,9 +79,7 @@ type keySpec struct {
 	attrs attr.Values
 }
 
-func (k keySpec) secret() bool {
-	return k.size == keyBits || k.size == keyBytes || k.size == oneLength
-}
+func (k keySpec) secret() bool { return k.size == keyBits || k.size == keyBytes }
 
 // parseKeyType reads a --type. Whether such a size exists is for the token to
 // say.
@@ -115,11 +107,6 @@ func parseKeyType(text string) (keySpec, error) {
 			return wants("no size")
 		}
 		k.attrs = attr.Values{attr.NewBytes(p11.CKA_EC_PARAMS, params)}
-		return k, nil
-	case oneLength:
-		if sized {
-			return wants("no size")
-		}
 		return k, nil
 	}
 	n, err := strconv.ParseUint(size, 10, 31)
@@ -197,8 +184,6 @@ func typeName(vs attr.Values) string {
 		return fmt.Sprintf("%s:%d", k.name, 8*n)
 	case keyBytes:
 		return fmt.Sprintf("%s:%d", k.name, n)
-	case oneLength:
-		return k.name
 	case ofCurve:
 		return k.name + ":" + curveName(vs.Bytes(p11.CKA_EC_PARAMS))
 	default:
