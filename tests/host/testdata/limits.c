@@ -12,8 +12,11 @@ static CK_RV begin(void) {
   return f->C_Initialize(&args);
 }
 
-// stored makes objects of the token's, finds and destroys them.
+// stored makes objects of the token's, finds and destroys them. It counts
+// them, so one thread at a time does it.
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
 static void stored(int n) {
+  pthread_mutex_lock(&counting);
   CK_SESSION_HANDLE h = user(f);
   CK_OBJECT_HANDLE k;
   CK_ULONG had = found(f, h, "stored", &k);
@@ -25,6 +28,7 @@ static void stored(int n) {
   }
   CHECK(found(f, h, "stored", &k) == had);
   WANT(CKR_OK, f->C_CloseSession(h));
+  pthread_mutex_unlock(&counting);
 }
 
 // stacks: threads of 64 KiB do everything, a fault of the caller's included.
