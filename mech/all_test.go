@@ -8,5 +8,6 @@ import (
 )
 
 func TestEveryMechanism(t *testing.T) {
+	t.Parallel()
 	mechtest.Run(t, mech.NewRegistry(mech.All()...))
 }

@@ -12,6 +12,7 @@ import (
 )
 
 func TestECDSAVectors(t *testing.T) {
+	t.Parallel()
 	for _, file := range []string{
 		"ecdsa_secp224r1_sha256_p1363", "ecdsa_secp256r1_sha256_p1363", "ecdsa_secp384r1_sha384_p1363",
 		"ecdsa_secp521r1_sha512_p1363", "ecdsa_secp256r1_sha512_p1363",
@@ -74,6 +75,7 @@ func checkVerdict(t *testing.T, v *pairVector, err error) {
 }
 
 func TestECDHVectors(t *testing.T) {
+	t.Parallel()
 	m := lookup(t, p11.CKM_ECDH1_DERIVE)
 	for _, file := range []string{"ecdh_secp224r1_ecpoint", "ecdh_secp256r1_ecpoint", "ecdh_secp384r1_ecpoint", "ecdh_secp521r1_ecpoint"} {
 		eachPairVector(t, file, func(t *testing.T, g *pairGroup, v *pairVector) {
@@ -124,6 +126,7 @@ func rsaPublicValues(g *pairGroup) attr.Values {
 }
 
 func TestRSASignatureVectors(t *testing.T) {
+	t.Parallel()
 	for _, file := range []string{
 		"rsa_signature_2048_sha224", "rsa_signature_2048_sha256", "rsa_signature_2048_sha384", "rsa_signature_2048_sha512",
 		"rsa_signature_2048_sha3_224", "rsa_signature_2048_sha3_256", "rsa_signature_2048_sha3_384", "rsa_signature_2048_sha3_512",
@@ -138,6 +141,7 @@ func TestRSASignatureVectors(t *testing.T) {
 
 // TestRSASigningVectors signs with keys of which n, e and d are given only.
 func TestRSASigningVectors(t *testing.T) {
+	t.Parallel()
 	for _, file := range []string{"rsa_pkcs1_1024_sig_gen", "rsa_pkcs1_2048_sig_gen", "rsa_pkcs1_3072_sig_gen"} {
 		eachPairVector(t, file, func(t *testing.T, g *pairGroup, v *pairVector) {
 			names, ok := hashNames[g.Sha]
@@ -175,6 +179,7 @@ func TestRSAPSSVectors(t *testing.T) {
 }
 
 func TestRSADecryptionVectors(t *testing.T) {
+	t.Parallel()
 	for _, file := range []string{
 		"rsa_oaep_2048_sha1_mgf1sha1", "rsa_oaep_2048_sha256_mgf1sha1", "rsa_oaep_2048_sha256_mgf1sha256",
 		"rsa_oaep_2048_sha384_mgf1sha1", "rsa_oaep_2048_sha512_mgf1sha512", "rsa_oaep_misc", "rsa_pkcs1_2048",

@@ -44,6 +44,7 @@ func rsaPair(t testing.TB) *rsaHalves {
 func rsaKeyOf(k *pairKey) *rsa.PrivateKey { return k.material.(*rsa.PrivateKey) }
 
 func TestRSAGenerate(t *testing.T) {
+	t.Parallel()
 	m := lookup(t, p11.CKM_RSA_PKCS_KEY_PAIR_GEN)
 	for _, c := range []struct {
 		bits     int
