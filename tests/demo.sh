@@ -110,6 +110,7 @@ for secret in "$pin" "$so_pin" wrapper; do
   fi
 done
 fact "neither a PIN nor the label of a private key is in them; a piece of them:"
-find store -type f -exec cat {} + | tr -d '\000' | tail -c +3000 | head -c 48 | od -An -tx1 | while read -r line; do fact "$line"; done
+find store -type f -exec cat {} + | tr -d '\000' > bytes
+od -An -tx1 -j 3000 -N 48 bytes | while read -r line; do fact "$line"; done
 
 printf '\nDone, with coffer %s.\n' "$("$coffer" version | head -n 1)"
