@@ -43,5 +43,6 @@ void repair_handlers_if_due(void); // at C_OpenSession
 
 void prepare_process(void);     // at C_Initialize
 void spare_address_space(void); // before the Go runtime starts
+void hold_low_numbers(void);    // then, and at C_Initialize
 
 #endif

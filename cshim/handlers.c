@@ -90,6 +90,7 @@ static void stop_unblocking(void) {
 // the mask.
 __attribute__((constructor(101))) static void before_runtime(void) {
   spare_address_space();
+  hold_low_numbers();
   dl_iterate_phdr(find_self, (void *)before_runtime);
   for (int i = 1; i < NSIG; i++) sigaction(i, NULL, &host[i]);
   stop_unblocking();

@@ -12,7 +12,7 @@
 // host has closed. Else the next files of the store would get them, and what
 // the host says to its standard error would be written there. Reading and
 // writing fail as before (O_PATH), dup2 replaces it, an exec closes it.
-static void hold_low_numbers(void) {
+void hold_low_numbers(void) {
   for (int fd = 0; fd <= 2; fd++) {
     if (fcntl(fd, F_GETFD) >= 0) continue;
     int held = open("/dev/null", O_PATH | O_CLOEXEC);

@@ -127,9 +127,11 @@ static void not_to_be_written(void) {
 static void closed(void) {
   int err = fcntl(2, F_DUPFD, 50);
   close(0), close(1), close(2);
-  // Until C_Initialize returns the Go runtime may be starting on a thread of its
-  // own, and reads a file of the system's that it closes again.
   f = load(lib);
+  not_to_be_written();
+  CK_INFO info;
+  WANT(CKR_CRYPTOKI_NOT_INITIALIZED, f->C_GetInfo(&info)); // the runtime is up, and waits for events
+  not_to_be_written();
   WANT(CKR_OK, f->C_Initialize(&args));
   CHECK(dup2(err, 2) == 2); // for what is said; the numbers below are free
   close(2);
