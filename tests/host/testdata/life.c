@@ -42,8 +42,8 @@ int main(int argc, char **argv) {
     close(0), close(1), close(2);
     f = load(argv[1]);
     int lowest = open("/dev/null", O_RDWR);
-    dup2(err, 2);
-    CHECK(lowest == 0);
+    CHECK(dup2(err, 2) == 2); // the host may have its number back
+    CHECK(lowest > 2);        // the library holds the low numbers (limits.c, closed)
     WANT(CKR_OK, f->C_Initialize(&args));
     use(f);
     _exit(0);
