@@ -178,6 +178,17 @@ type Mechanism struct {
 	WrapSize     func(wrapping Key, p p11.Params, n int) (int, error)
 	Unwrap       func(unwrapping Key, p p11.Params, wrapped []byte) ([]byte, error)
 	WrapsPrivate bool
+
+	// Encapsulate makes a secret of length bytes, the new key's, and the
+	// ciphertext that carries it to the owner of the private key; Decapsulate
+	// opens it (PKCS #11 v3.2, 5.18.8 and 5.18.9). Length is 0 if neither the
+	// template nor the new key's type says one: then it is the mechanism's own.
+	// EncapsulateSize is the exact length of the ciphertext, so that a length
+	// query makes nothing. The secret is nobody else's: the caller wipes it. A
+	// ciphertext of a wrong length is CKR_ENCRYPTED_DATA_LEN_RANGE.
+	Encapsulate     func(public Key, p p11.Params, length int) (ciphertext, secret []byte, err error)
+	EncapsulateSize func(public Key, p p11.Params, length int) (int, error)
+	Decapsulate     func(private Key, p p11.Params, ciphertext []byte, length int) (secret []byte, err error)
 }
 
 // Flags returns the CK_MECHANISM_INFO flags.
@@ -197,6 +208,8 @@ func (m *Mechanism) Flags() p11.Flags {
 		{m.Wrap != nil, p11.CKF_WRAP},
 		{m.Unwrap != nil, p11.CKF_UNWRAP},
 		{m.Derive != nil, p11.CKF_DERIVE},
+		{m.Encapsulate != nil, p11.CKF_ENCAPSULATE},
+		{m.Decapsulate != nil, p11.CKF_DECAPSULATE},
 	} {
 		if c.present {
 			f |= c.flag
