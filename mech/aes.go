@@ -89,7 +89,7 @@ var (
 	aesOnly = []p11.KeyType{p11.CKK_AES}
 	aesSize = KeySize{Min: 16, Max: 32, Unit: Bytes}
 
-	aesModes = blockModes{aesOf, aes.BlockSize}
+	aesModes = blockModes{aesOf, parallelAESOf, aes.BlockSize}
 
 	aesCMAC        = keyedHash{keyedCMAC, whole(aes.BlockSize)}
 	aesCMACGeneral = keyedHash{keyedCMAC, upTo(aes.BlockSize)}

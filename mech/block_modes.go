@@ -10,16 +10,18 @@ import (
 // blockModes makes the modes that a block cipher has of old, each a pair of
 // constructors (for AES, PKCS #11 v3.2, sections 6.10.4 to 6.10.6).
 type blockModes struct {
-	of   func(Key) (cipher.Block, error)
-	size int // of a block
+	of func(Key) (cipher.Block, error)
+	// parallel is the same cipher for what takes many blocks at once.
+	parallel func(Key) (cipher.Block, error)
+	size     int // of a block
 }
 
 func (b blockModes) encryptECB(k Key, _ p11.Params) (Op, error) {
-	return b.newOp(k, nil, ecbEncrypter, encryptLength)
+	return newBlockOp(b.parallel, k, nil, ecbEncrypter, encryptLength)
 }
 
 func (b blockModes) decryptECB(k Key, _ p11.Params) (Op, error) {
-	return b.newOp(k, nil, ecbDecrypter, decryptLength)
+	return newBlockOp(b.parallel, k, nil, ecbDecrypter, decryptLength)
 }
 
 func (b blockModes) encryptCBC(k Key, p p11.Params) (Op, error) {
@@ -27,7 +29,7 @@ func (b blockModes) encryptCBC(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.newOp(k, iv, cipher.NewCBCEncrypter, encryptLength)
+	return newBlockOp(b.of, k, iv, cipher.NewCBCEncrypter, encryptLength)
 }
 
 func (b blockModes) decryptCBC(k Key, p p11.Params) (Op, error) {
@@ -35,7 +37,7 @@ func (b blockModes) decryptCBC(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.newOp(k, iv, cipher.NewCBCDecrypter, decryptLength)
+	return newBlockOp(b.parallel, k, iv, cipher.NewCBCDecrypter, decryptLength)
 }
 
 func (b blockModes) encryptCBCPad(k Key, p p11.Params) (Op, error) {
@@ -55,7 +57,7 @@ func (b blockModes) decryptCBCPad(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, err := b.of(k)
+	block, err := b.parallel(k)
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +67,8 @@ func (b blockModes) decryptCBCPad(k Key, p p11.Params) (Op, error) {
 	return op, nil
 }
 
-func (b blockModes) newOp(k Key, iv []byte, mode func(cipher.Block, []byte) cipher.BlockMode, length func(int) error) (Op, error) {
-	block, err := b.of(k)
+func newBlockOp(of func(Key) (cipher.Block, error), k Key, iv []byte, mode func(cipher.Block, []byte) cipher.BlockMode, length func(int) error) (Op, error) {
+	block, err := of(k)
 	if err != nil {
 		return nil, err
 	}
@@ -188,18 +190,32 @@ func padding(last []byte) (pad, ok int) {
 
 // ecb encrypts or decrypts each block by itself.
 type ecb struct {
-	crypt func(dst, src []byte)
+	crypt func(dst, src []byte) // whole blocks
 	size  int
 }
 
-func ecbEncrypter(b cipher.Block, _ []byte) cipher.BlockMode { return ecb{b.Encrypt, b.BlockSize()} }
-func ecbDecrypter(b cipher.Block, _ []byte) cipher.BlockMode { return ecb{b.Decrypt, b.BlockSize()} }
+func ecbEncrypter(b cipher.Block, _ []byte) cipher.BlockMode {
+	if wide, ok := b.(interface{ EncryptECB(dst, src []byte) }); ok {
+		return ecb{wide.EncryptECB, b.BlockSize()}
+	}
+	return ecb{inTurn(b.Encrypt, b.BlockSize()), b.BlockSize()}
+}
 
-func (e ecb) BlockSize() int { return e.size }
+func ecbDecrypter(b cipher.Block, _ []byte) cipher.BlockMode {
+	if wide, ok := b.(interface{ DecryptECB(dst, src []byte) }); ok {
+		return ecb{wide.DecryptECB, b.BlockSize()}
+	}
+	return ecb{inTurn(b.Decrypt, b.BlockSize()), b.BlockSize()}
+}
 
-func (e ecb) CryptBlocks(dst, src []byte) {
-	for len(src) > 0 {
-		e.crypt(dst[:e.size], src[:e.size])
-		dst, src = dst[e.size:], src[e.size:]
+func inTurn(crypt func(dst, src []byte), size int) func(dst, src []byte) {
+	return func(dst, src []byte) {
+		for len(src) > 0 {
+			crypt(dst[:size], src[:size])
+			dst, src = dst[size:], src[size:]
+		}
 	}
 }
+
+func (e ecb) BlockSize() int              { return e.size }
+func (e ecb) CryptBlocks(dst, src []byte) { e.crypt(dst, src) }

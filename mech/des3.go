@@ -65,7 +65,7 @@ var (
 	// The standard calls the fields unused for these mechanisms.
 	desSize = KeySize{Min: 16, Max: 24, Unit: Bytes}
 
-	desModes       = blockModes{desOf, des.BlockSize}
+	desModes       = blockModes{desOf, desOf, des.BlockSize}
 	desMAC         = keyedHash{keyedCBCMAC(newDES), whole(des.BlockSize / 2)}
 	desMACGeneral  = keyedHash{keyedCBCMAC(newDES), upTo(des.BlockSize)}
 	desCMAC        = keyedHash{keyedDESCMAC, whole(des.BlockSize)}
