@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the table of mechanisms into the README.
+# Writes the table of mechanisms into the README, and docs/MECHANISMS.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 table=$(build/coffer mechanism list --markdown)
@@ -9,3 +9,5 @@ awk -v table="$table" '
   !skip { print }
 ' README.md > README.md.new
 mv README.md.new README.md
+# docs/MECHANISMS.md has the same and more.
+go test -count=1 ./tests -run '^TestMechanismsPage$' -update
