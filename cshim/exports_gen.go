@@ -704,13 +704,52 @@ func goC_SignFinal(hSession C.CK_SESSION_HANDLE, pSignature C.CK_BYTE_PTR, pulSi
 }
 
 //export goC_SignRecoverInit
-func goC_SignRecoverInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) C.CK_RV {
-	return notSupported("C_SignRecoverInit")
+func goC_SignRecoverInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) (rv C.CK_RV) {
+	defer guard("C_SignRecoverInit", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.mechanism(m, pMechanism, cancels, &mech)
+	err := a.err
+	if err == nil {
+		err = m.SignRecoverInit(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hKey))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_SignRecoverInit", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_SignRecoverInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
+	}
+	return rv
 }
 
 //export goC_SignRecover
-func goC_SignRecover(hSession C.CK_SESSION_HANDLE, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG, pSignature C.CK_BYTE_PTR, pulSignatureLen C.CK_ULONG_PTR) C.CK_RV {
-	return notSupported("C_SignRecover")
+func goC_SignRecover(hSession C.CK_SESSION_HANDLE, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG, pSignature C.CK_BYTE_PTR, pulSignatureLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer guard("C_SignRecover", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	data := a.in(pData, ulDataLen)
+	signature := a.out(pSignature, pulSignatureLen)
+	err := a.err
+	if err == nil {
+		err = m.SignRecover(p11.SessionHandle(hSession), data, &signature)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_SignRecover", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulSignatureLen, signature.N)
+	if logged(rv) {
+		report("C_SignRecover", err, numberField("session", uint64(hSession)), inField("data", pData, ulDataLen), outField("signature", signature.Buf == nil, len(signature.Buf), signature.N))
+	}
+	return rv
 }
 
 //export goC_VerifyInit
@@ -808,13 +847,52 @@ func goC_VerifyFinal(hSession C.CK_SESSION_HANDLE, pSignature C.CK_BYTE_PTR, ulS
 }
 
 //export goC_VerifyRecoverInit
-func goC_VerifyRecoverInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) C.CK_RV {
-	return notSupported("C_VerifyRecoverInit")
+func goC_VerifyRecoverInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) (rv C.CK_RV) {
+	defer guard("C_VerifyRecoverInit", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.mechanism(m, pMechanism, cancels, &mech)
+	err := a.err
+	if err == nil {
+		err = m.VerifyRecoverInit(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hKey))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_VerifyRecoverInit", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_VerifyRecoverInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
+	}
+	return rv
 }
 
 //export goC_VerifyRecover
-func goC_VerifyRecover(hSession C.CK_SESSION_HANDLE, pSignature C.CK_BYTE_PTR, ulSignatureLen C.CK_ULONG, pData C.CK_BYTE_PTR, pulDataLen C.CK_ULONG_PTR) C.CK_RV {
-	return notSupported("C_VerifyRecover")
+func goC_VerifyRecover(hSession C.CK_SESSION_HANDLE, pSignature C.CK_BYTE_PTR, ulSignatureLen C.CK_ULONG, pData C.CK_BYTE_PTR, pulDataLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer guard("C_VerifyRecover", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	signature := a.in(pSignature, ulSignatureLen)
+	data := a.out(pData, pulDataLen)
+	err := a.err
+	if err == nil {
+		err = m.VerifyRecover(p11.SessionHandle(hSession), signature, &data)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_VerifyRecover", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulDataLen, data.N)
+	if logged(rv) {
+		report("C_VerifyRecover", err, numberField("session", uint64(hSession)), inField("signature", pSignature, ulSignatureLen), outField("data", data.Buf == nil, len(data.Buf), data.N))
+	}
+	return rv
 }
 
 //export goC_DigestEncryptUpdate
@@ -1122,8 +1200,27 @@ func goC_GenerateRandom(hSession C.CK_SESSION_HANDLE, RandomData C.CK_BYTE_PTR, 
 }
 
 //export goC_LoginUser
-func goC_LoginUser(hSession C.CK_SESSION_HANDLE, userType C.CK_USER_TYPE, pPin C.CK_UTF8CHAR_PTR, ulPinLen C.CK_ULONG, pUsername C.CK_UTF8CHAR_PTR, ulUsernameLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_LoginUser")
+func goC_LoginUser(hSession C.CK_SESSION_HANDLE, userType C.CK_USER_TYPE, pPin C.CK_UTF8CHAR_PTR, ulPinLen C.CK_ULONG, pUsername C.CK_UTF8CHAR_PTR, ulUsernameLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_LoginUser", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	pin := a.in(pPin, ulPinLen)
+	username := a.in(pUsername, ulUsernameLen)
+	err := a.err
+	if err == nil {
+		err = m.LoginUser(p11.SessionHandle(hSession), p11.UserType(userType), pin, username)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_LoginUser", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_LoginUser", err, numberField("session", uint64(hSession)), userField(userType), secretField("pin"), inField("username", pUsername, ulUsernameLen))
+	}
+	return rv
 }
 
 //export goC_SessionCancel
@@ -1273,23 +1370,30 @@ func goC_VerifySignatureFinal(hSession C.CK_SESSION_HANDLE) C.CK_RV {
 }
 
 //export goC_GetSessionValidationFlags
-func goC_GetSessionValidationFlags(hSession C.CK_SESSION_HANDLE, typ C.CK_SESSION_VALIDATION_FLAGS_TYPE, pFlags C.CK_FLAGS_PTR) C.CK_RV {
-	return notSupported("C_GetSessionValidationFlags")
-}
-
-//export goC_AsyncComplete
-func goC_AsyncComplete(hSession C.CK_SESSION_HANDLE, pFunctionName C.CK_UTF8CHAR_PTR, pResult C.CK_ASYNC_DATA_PTR) C.CK_RV {
-	return notSupported("C_AsyncComplete")
-}
-
-//export goC_AsyncGetID
-func goC_AsyncGetID(hSession C.CK_SESSION_HANDLE, pFunctionName C.CK_UTF8CHAR_PTR, pulID C.CK_ULONG_PTR) C.CK_RV {
-	return notSupported("C_AsyncGetID")
-}
-
-//export goC_AsyncJoin
-func goC_AsyncJoin(hSession C.CK_SESSION_HANDLE, pFunctionName C.CK_UTF8CHAR_PTR, ulID C.CK_ULONG, pData C.CK_BYTE_PTR, ulData C.CK_ULONG) C.CK_RV {
-	return notSupported("C_AsyncJoin")
+func goC_GetSessionValidationFlags(hSession C.CK_SESSION_HANDLE, typ C.CK_SESSION_VALIDATION_FLAGS_TYPE, pFlags C.CK_FLAGS_PTR) (rv C.CK_RV) {
+	defer guard("C_GetSessionValidationFlags", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	a.result(pFlags != nil)
+	var flags p11.Flags
+	err := a.err
+	if err == nil {
+		flags, err = m.GetSessionValidationFlags(p11.SessionHandle(hSession), uint64(typ))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_GetSessionValidationFlags", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if rv == ok {
+		*pFlags = C.CK_FLAGS(flags)
+	}
+	if logged(rv) {
+		report("C_GetSessionValidationFlags", err, numberField("session", uint64(hSession)), numberField("type", uint64(typ)), resultField("flags", uint64(flags)))
+	}
+	return rv
 }
 
 //export goC_WrapKeyAuthenticated

@@ -25,24 +25,3 @@ func notParallel() C.CK_RV {
 	}
 	return C.CK_RV(p11.CKR_FUNCTION_NOT_PARALLEL)
 }
-
-// Slots do not come and go by themselves: there is never an event. Waiting for
-// one would be waiting for ever, which is not supported.
-//
-//export goC_WaitForSlotEvent
-func goC_WaitForSlotEvent(flags C.CK_FLAGS, pSlot C.CK_SLOT_ID_PTR, pReserved C.CK_VOID_PTR) C.CK_RV {
-	var err error = p11.CKR_FUNCTION_NOT_SUPPORTED
-	switch {
-	case module.Load() == nil:
-		return notInitialized
-	case pSlot == nil || pReserved != nil:
-		err = p11.CKR_ARGUMENTS_BAD
-	case flags&C.CKF_DONT_BLOCK != 0:
-		err = p11.CKR_NO_EVENT
-	}
-	rv := code(err)
-	if logged(rv) {
-		report("C_WaitForSlotEvent", err, flagsField(flags))
-	}
-	return rv
-}

@@ -160,6 +160,12 @@ type Mechanism struct {
 	Sign             func(Key, p11.Params) (Op, error)
 	Verify           func(Key, p11.Params) (VerifyOp, error)
 	Digest           func(p11.Params) (Op, error)
+	// SignRecover makes a signature that VerifyRecover makes the data of again:
+	// its Op takes the signature for input, and a wrong one is
+	// CKR_SIGNATURE_INVALID or, if its length shows it, CKR_SIGNATURE_LEN_RANGE.
+	// The size of the data is never Exact, since a wrong signature goes before
+	// a short buffer (PKCS #11 v3.2, 5.15.6).
+	SignRecover, VerifyRecover func(Key, p11.Params) (Op, error)
 
 	// Generate makes the value of a secret key: the attributes that the
 	// standard says the mechanism contributes, CKA_VALUE among them. want is
@@ -202,7 +208,9 @@ func (m *Mechanism) Flags() p11.Flags {
 		{m.Decrypt != nil, p11.CKF_DECRYPT},
 		{m.Digest != nil, p11.CKF_DIGEST},
 		{m.Sign != nil, p11.CKF_SIGN},
+		{m.SignRecover != nil, p11.CKF_SIGN_RECOVER},
 		{m.Verify != nil, p11.CKF_VERIFY},
+		{m.VerifyRecover != nil, p11.CKF_VERIFY_RECOVER},
 		{m.Generate != nil, p11.CKF_GENERATE},
 		{m.GeneratePair != nil, p11.CKF_GENERATE_KEY_PAIR},
 		{m.Wrap != nil, p11.CKF_WRAP},

@@ -19,9 +19,13 @@ func rsaPKCS1Mechanisms() []Mechanism {
 		Decrypt:    decryptRSAPKCS1,
 		Sign:       signRSAPKCS1(0),
 		Verify:     verifyRSAPKCS1(0),
-		Wrap:       wrapWith(encryptRSAPKCS1),
-		WrapSize:   wrapSizeRSA(func(pub *rsa.PublicKey, _ p11.Params) (int, error) { return pub.Size() - pkcs1Overhead, nil }),
-		Unwrap:     unwrapWith(decryptRSAPKCS1),
+
+		SignRecover:   signRSAPKCS1(0),
+		VerifyRecover: recoverRSAPKCS1,
+
+		Wrap:     wrapWith(encryptRSAPKCS1),
+		WrapSize: wrapSizeRSA(func(pub *rsa.PublicKey, _ p11.Params) (int, error) { return pub.Size() - pkcs1Overhead, nil }),
+		Unwrap:   unwrapWith(decryptRSAPKCS1),
 	}}
 	for _, with := range []struct{ mechanism, digest p11.MechanismType }{
 		{p11.CKM_SHA1_RSA_PKCS, p11.CKM_SHA_1},

@@ -23,6 +23,9 @@ var rsaX509Mechanisms = []Mechanism{{
 	Decrypt:    decryptRSAX509,
 	Sign:       signRSAX509,
 	Verify:     verifyRSAX509,
+
+	SignRecover:   signRSAX509,
+	VerifyRecover: recoverRSAX509,
 }}
 
 func encryptRSAX509(k Key, _ p11.Params) (Op, error) {

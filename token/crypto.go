@@ -155,6 +155,29 @@ func (m *Module) VerifyFinal(h p11.SessionHandle, signature []byte) error {
 	return m.compare(h, lastOne, nil, signature)
 }
 
+// SignRecoverInit begins a signature from which the data can be recovered
+// (PKCS #11 v3.2, 5.13.5).
+func (m *Module) SignRecoverInit(h p11.SessionHandle, mm *p11.Mechanism, key p11.ObjectHandle) error {
+	return m.begin(h, signRecover, mm, key)
+}
+
+// SignRecover signs in one part, the only way there is.
+func (m *Module) SignRecover(h p11.SessionHandle, data []byte, out *p11.Out) error {
+	return m.final(h, signRecover, oneShot, data, out)
+}
+
+// VerifyRecoverInit begins the recovery of data from a signature (PKCS #11
+// v3.2, 5.15.5).
+func (m *Module) VerifyRecoverInit(h p11.SessionHandle, mm *p11.Mechanism, key p11.ObjectHandle) error {
+	return m.begin(h, verifyRecover, mm, key)
+}
+
+// VerifyRecover gives the data of a signature that is valid. One that is not
+// goes before a buffer that is too small.
+func (m *Module) VerifyRecover(h p11.SessionHandle, signature []byte, out *p11.Out) error {
+	return m.final(h, verifyRecover, oneShot, signature, out)
+}
+
 // DigestEncryptUpdate digests and encrypts a part (PKCS #11 v3.2, 5.16.1).
 func (m *Module) DigestEncryptUpdate(h p11.SessionHandle, part []byte, out *p11.Out) error {
 	return m.feedAndEncrypt(h, digest, part, out)

@@ -52,6 +52,19 @@ func (m *Module) Login(h p11.SessionHandle, user p11.UserType, pin []byte) error
 	}
 }
 
+// LoginUser is Login with the name of a user (PKCS #11 v3.2, 5.6.9). A token
+// has one user and one SO, without names: who gives none is logged in as by
+// C_Login, and a name is refused before the PIN is looked at.
+func (m *Module) LoginUser(h p11.SessionHandle, user p11.UserType, pin, name []byte) error {
+	if len(name) == 0 {
+		return m.Login(h, user, pin)
+	}
+	if _, err := m.session(h); err != nil {
+		return err
+	}
+	return p11.Errorf(p11.CKR_ARGUMENTS_BAD, "the token's users have no names")
+}
+
 func (m *Module) loginAs(t *token, who loginState, pin []byte) error {
 	role := seal.User
 	if who == loggedInSO {

@@ -72,6 +72,7 @@ type Module struct {
 	slotMu  sync.Mutex // serialises changes of the slot table
 	slots   atomic.Pointer[[]*slot]
 	scanned atomic.Int64 // the newest revision when slots was read
+	events  slotEvents
 
 	sessions table[session]
 	objects  table[entry]
@@ -104,6 +105,7 @@ func Open(cfg Config) (*Module, error) {
 		_ = cfg.Store.Close()
 		return nil, err
 	}
+	m.events = slotEvents{known: tokensBySlot(*m.slots.Load()), due: map[p11.SlotID]bool{}}
 	return m, nil
 }
 

@@ -16,6 +16,8 @@ const (
 	digest
 	sign
 	verify
+	signRecover
+	verifyRecover
 	numPurposes
 )
 
@@ -52,6 +54,16 @@ var purposes = [numPurposes]struct {
 			op, err := r.Verify(k, p)
 			return nil, op, err
 		}, func(r *mech.Mechanism) bool { return r.Verify != nil }},
+	signRecover: {p11.CKF_SIGN_RECOVER, p11.CKA_SIGN_RECOVER, p11.CKO_PRIVATE_KEY,
+		func(r *mech.Mechanism, k mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
+			op, err := r.SignRecover(k, p)
+			return op, nil, err
+		}, func(r *mech.Mechanism) bool { return r.SignRecover != nil }},
+	verifyRecover: {p11.CKF_VERIFY_RECOVER, p11.CKA_VERIFY_RECOVER, p11.CKO_PUBLIC_KEY,
+		func(r *mech.Mechanism, k mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
+			op, err := r.VerifyRecover(k, p)
+			return op, nil, err
+		}, func(r *mech.Mechanism) bool { return r.VerifyRecover != nil }},
 }
 
 // phase is how far an operation has come.
@@ -151,7 +163,7 @@ func (m *Module) begin(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p1
 }
 
 func (p purpose) String() string {
-	return [...]string{"encrypt", "decrypt", "digest", "sign", "verify"}[p]
+	return [...]string{"encrypt", "decrypt", "digest", "sign", "verify", "sign with recovery", "verify with recovery"}[p]
 }
 
 // How a call takes its input: all at once, or the last part.
@@ -380,6 +392,7 @@ var endedBy = map[string][]purpose{
 	"C_Digest": {digest}, "C_DigestUpdate": {digest}, "C_DigestFinal": {digest},
 	"C_Sign": {sign}, "C_SignUpdate": {sign}, "C_SignFinal": {sign},
 	"C_Verify": {verify}, "C_VerifyUpdate": {verify}, "C_VerifyFinal": {verify},
+	"C_SignRecover": {signRecover}, "C_VerifyRecover": {verifyRecover},
 	"C_DigestEncryptUpdate": {digest, encrypt}, "C_DecryptDigestUpdate": {decrypt, digest},
 	"C_SignEncryptUpdate": {sign, encrypt}, "C_DecryptVerifyUpdate": {decrypt, verify},
 }

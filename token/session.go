@@ -195,6 +195,20 @@ func (s *session) state(who loginState) p11.State {
 	}
 }
 
+// GetSessionValidationFlags returns the flags of the validations that the last
+// operation of a session complied with: none. What Go's cryptographic module
+// is validated for it does not tell for a single operation, and coffer itself
+// has no validation (PKCS #11 v3.2, 4.16.3 and 5.6.12).
+func (m *Module) GetSessionValidationFlags(h p11.SessionHandle, kind uint64) (p11.Flags, error) {
+	if _, err := m.session(h); err != nil {
+		return 0, err
+	}
+	if kind != p11.CKS_LAST_VALIDATION_OK {
+		return 0, p11.Errorf(p11.CKR_ARGUMENTS_BAD, "there are no session validation flags of type %d", kind)
+	}
+	return 0, nil
+}
+
 // SessionCancel ends the operations that flags name, CKF_ENCRYPT for an
 // encryption and so on, and with CKF_FIND_OBJECTS the search. Naming what is
 // idle is no error (PKCS #11 v3.2, 5.6.11).

@@ -68,6 +68,8 @@ var functions = []struct {
 	{p11.CKF_DIGEST, "digest"},
 	{p11.CKF_SIGN, "sign"},
 	{p11.CKF_VERIFY, "verify"},
+	{p11.CKF_SIGN_RECOVER, "sign recover"},
+	{p11.CKF_VERIFY_RECOVER, "verify recover"},
 	{p11.CKF_GENERATE, "generate"},
 	{p11.CKF_GENERATE_KEY_PAIR, "generate pair"},
 	{p11.CKF_WRAP, "wrap"},

@@ -78,6 +78,7 @@ func (s *suite) keyed(t *testing.T, m *mech.Mechanism, k *keyPair) {
 	}
 	use("encryption", m.Encrypt != nil, checkCipher)
 	use("signing", m.Sign != nil, checkSignature)
+	use("recovery", m.SignRecover != nil, checkRecovery)
 	use("wrapping", m.Wrap != nil, checkWrap)
 	use("derivation", m.Derive != nil, checkDerive)
 }
@@ -96,7 +97,7 @@ func checkRow(t *testing.T, r *mech.Registry, m *mech.Mechanism) {
 		p11.CKF_ENCRYPT: m.Encrypt != nil, p11.CKF_DECRYPT: m.Decrypt != nil, p11.CKF_SIGN: m.Sign != nil,
 		p11.CKF_VERIFY: m.Verify != nil, p11.CKF_DIGEST: m.Digest != nil, p11.CKF_GENERATE: m.Generate != nil,
 		p11.CKF_GENERATE_KEY_PAIR: m.GeneratePair != nil, p11.CKF_WRAP: m.Wrap != nil, p11.CKF_UNWRAP: m.Unwrap != nil,
-		p11.CKF_DERIVE: m.Derive != nil,
+		p11.CKF_DERIVE: m.Derive != nil, p11.CKF_SIGN_RECOVER: m.SignRecover != nil, p11.CKF_VERIFY_RECOVER: m.VerifyRecover != nil,
 	} {
 		if m.Flags()&flag != 0 != present {
 			t.Errorf("Flags has %#x: %v; the constructor is there: %v", uint64(flag), !present, present)
@@ -111,6 +112,7 @@ func checkRow(t *testing.T, r *mech.Registry, m *mech.Mechanism) {
 	}{
 		{"Encrypt and Decrypt", m.Encrypt != nil || m.Decrypt != nil, m.Encrypt != nil && m.Decrypt != nil},
 		{"Sign and Verify", m.Sign != nil || m.Verify != nil, m.Sign != nil && m.Verify != nil},
+		{"SignRecover and VerifyRecover", m.SignRecover != nil || m.VerifyRecover != nil, m.SignRecover != nil && m.VerifyRecover != nil},
 		{"Wrap, WrapSize and Unwrap", m.Wrap != nil || m.Unwrap != nil || m.WrapSize != nil, m.Wrap != nil && m.Unwrap != nil && m.WrapSize != nil},
 	} {
 		if c.one && !c.both {

@@ -68,7 +68,10 @@ func start(m *mech.Mechanism, public, private mech.Key, p p11.Params) map[string
 	for name, c := range map[string]struct {
 		start func(mech.Key, p11.Params) (mech.Op, error)
 		key   mech.Key
-	}{"Encrypt": {m.Encrypt, public}, "Decrypt": {m.Decrypt, private}, "Sign": {m.Sign, private}} {
+	}{
+		"Encrypt": {m.Encrypt, public}, "Decrypt": {m.Decrypt, private}, "Sign": {m.Sign, private},
+		"SignRecover": {m.SignRecover, private}, "VerifyRecover": {m.VerifyRecover, public},
+	} {
 		if c.start == nil {
 			continue
 		}

@@ -94,6 +94,9 @@ func (d *cDriver) SessionCancel(h p11.SessionHandle, f p11.Flags) error {
 func (d *cDriver) Login(h p11.SessionHandle, user p11.UserType, pin []byte) error {
 	return d.code("C_Login", h, user, pin)
 }
+func (d *cDriver) LoginUser(h p11.SessionHandle, user p11.UserType, pin, name []byte) error {
+	return d.code("C_LoginUser", h, user, pin, name)
+}
 func (d *cDriver) Logout(h p11.SessionHandle) error { return d.code("C_Logout", h) }
 
 func (d *cDriver) CreateObject(h p11.SessionHandle, t attr.Values) (p11.ObjectHandle, error) {
@@ -175,6 +178,18 @@ func (d *cDriver) VerifyUpdate(h p11.SessionHandle, b []byte) error {
 }
 func (d *cDriver) VerifyFinal(h p11.SessionHandle, sig []byte) error {
 	return d.code("C_VerifyFinal", h, sig)
+}
+func (d *cDriver) SignRecoverInit(h p11.SessionHandle, m *p11.Mechanism, k p11.ObjectHandle) error {
+	return d.code("C_SignRecoverInit", h, m, k)
+}
+func (d *cDriver) SignRecover(h p11.SessionHandle, b []byte, o *p11.Out) error {
+	return d.output("C_SignRecover", o, h, b)
+}
+func (d *cDriver) VerifyRecoverInit(h p11.SessionHandle, m *p11.Mechanism, k p11.ObjectHandle) error {
+	return d.code("C_VerifyRecoverInit", h, m, k)
+}
+func (d *cDriver) VerifyRecover(h p11.SessionHandle, sig []byte, o *p11.Out) error {
+	return d.output("C_VerifyRecover", o, h, sig)
 }
 func (d *cDriver) DigestEncryptUpdate(h p11.SessionHandle, b []byte, o *p11.Out) error {
 	return d.output("C_DigestEncryptUpdate", o, h, b)

@@ -34,7 +34,13 @@ type Driver interface {
 	GetSessionInfo(p11.SessionHandle) (p11.SessionInfo, error)
 	SessionCancel(p11.SessionHandle, p11.Flags) error
 	Login(h p11.SessionHandle, user p11.UserType, pin []byte) error
+	LoginUser(h p11.SessionHandle, user p11.UserType, pin, name []byte) error
 	Logout(p11.SessionHandle) error
+	GetSessionValidationFlags(h p11.SessionHandle, kind uint64) (p11.Flags, error)
+	AsyncComplete(p11.SessionHandle) error
+	AsyncGetID(p11.SessionHandle) error
+	AsyncJoin(h p11.SessionHandle, id uint64) error
+	WaitForSlotEvent(p11.Flags) (p11.SlotID, error)
 
 	CreateObject(p11.SessionHandle, attr.Values) (p11.ObjectHandle, error)
 	CopyObject(p11.SessionHandle, p11.ObjectHandle, attr.Values) (p11.ObjectHandle, error)
@@ -67,6 +73,10 @@ type Driver interface {
 	Verify(h p11.SessionHandle, data, signature []byte) error
 	VerifyUpdate(h p11.SessionHandle, part []byte) error
 	VerifyFinal(h p11.SessionHandle, signature []byte) error
+	SignRecoverInit(p11.SessionHandle, *p11.Mechanism, p11.ObjectHandle) error
+	SignRecover(h p11.SessionHandle, data []byte, out *p11.Out) error
+	VerifyRecoverInit(p11.SessionHandle, *p11.Mechanism, p11.ObjectHandle) error
+	VerifyRecover(h p11.SessionHandle, signature []byte, out *p11.Out) error
 	DigestEncryptUpdate(h p11.SessionHandle, part []byte, out *p11.Out) error
 	DecryptDigestUpdate(h p11.SessionHandle, part []byte, out *p11.Out) error
 	SignEncryptUpdate(h p11.SessionHandle, part []byte, out *p11.Out) error

@@ -31,6 +31,10 @@ var unlisted = map[string]map[p11.RV]string{
 		p11.CKR_PUBLIC_KEY_INVALID: "the code's definition names the function",
 		p11.CKR_KEY_SIZE_RANGE:     "a key of a size that is not supported, for which no code is listed",
 	},
+	"C_GetSessionValidationFlags": {p11.CKR_ARGUMENTS_BAD: "a type of flags that there is not, for which no code is listed"},
+	"C_AsyncComplete":             {p11.CKR_OPERATION_NOT_INITIALIZED: "the codes are those of the function that is named, and none is pending"},
+	"C_AsyncGetID":                {p11.CKR_OPERATION_NOT_INITIALIZED: "the text has it, the list does not"},
+
 	"C_EncryptUpdate": {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
 	"C_DecryptUpdate": {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
 	"C_SignUpdate":    {p11.CKR_FUNCTION_NOT_SUPPORTED: wholeInput},
