@@ -73,6 +73,7 @@ gen:
 	$(GO) generate ./...
 	@$(MAKE) --no-print-directory build
 	tests/readme.sh
+	$(GO) test -count=1 ./tests/vectors -update
 
 # Generated files are up to date: generating them again changes nothing.
 .PHONY: gen-check
