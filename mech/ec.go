@@ -6,7 +6,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/x509"
+	"math/big"
+	"slices"
 	"sync"
+
+	"filippo.io/bigmod"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -36,17 +40,42 @@ var ecFamily = Family{
 		MarshalPKCS8:   marshalECPKCS8,
 		UnmarshalPKCS8: unmarshalECPKCS8,
 	}},
-	Mechanisms: append([]Mechanism{{
-		Type:         p11.CKM_EC_KEY_PAIR_GEN,
-		Keys:         []p11.KeyType{p11.CKK_EC},
-		Size:         ecSizes,
-		Extra:        ecFlags,
-		GeneratePair: generateEC,
-	}}, ecdsaMechanisms()...),
+	Mechanisms: append([]Mechanism{
+		{
+			Type:         p11.CKM_EC_KEY_PAIR_GEN,
+			Keys:         []p11.KeyType{p11.CKK_EC},
+			Size:         ecSizes,
+			Extra:        ecFlags,
+			GeneratePair: generateEC(newECKey),
+		},
+		{
+			Type:         p11.CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS,
+			Keys:         []p11.KeyType{p11.CKK_EC},
+			Size:         ecSizes,
+			Extra:        ecFlags,
+			GeneratePair: generateEC(newECKeyExtraBits),
+		},
+	}, ecdsaMechanisms()...),
 }
 
-// ecPrivateKey is the material of a CKK_EC private key. That of a public key
-// is an *ecdsa.PublicKey.
+// An ecPublic is the material of a CKK_EC public key: an *ecdsa.PublicKey or a
+// *wsPublicKey.
+type ecPublic interface {
+	Bytes() ([]byte, error) // 04 || X || Y
+}
+
+// An ecPrivate is the material of a CKK_EC private key: an *ecPrivateKey or a
+// *wsPrivateKey.
+type ecPrivate interface {
+	agreer
+	of() *ecCurve
+	scalarBytes() ([]byte, error) // a copy, as long as the order
+	publicPoint() ([]byte, error) // 04 || X || Y
+	sign(dst, digest []byte) error
+	wipe()
+}
+
+// ecPrivateKey is a private key on a curve of the standard library.
 type ecPrivateKey struct {
 	*ecdsa.PrivateKey
 	curve *ecCurve
@@ -57,6 +86,14 @@ type ecPrivateKey struct {
 func newECPrivateKey(curve *ecCurve, key *ecdsa.PrivateKey) *ecPrivateKey {
 	return &ecPrivateKey{PrivateKey: key, curve: curve, ecdh: sync.OnceValues(key.ECDH)}
 }
+
+func (k *ecPrivateKey) of() *ecCurve { return k.curve }
+
+func (k *ecPrivateKey) scalarBytes() ([]byte, error) { return k.Bytes() }
+
+func (k *ecPrivateKey) publicPoint() ([]byte, error) { return k.PublicKey.Bytes() }
+
+func (k *ecPrivateKey) wipe() { wipeBig(k.D) }
 
 func parseEC(class p11.ObjectClass, values attr.Values) (any, int, error) {
 	curve, err := ecCurveOf(values.Bytes(p11.CKA_EC_PARAMS))
@@ -71,30 +108,46 @@ func parseEC(class p11.ObjectClass, values attr.Values) (any, int, error) {
 	if !ok {
 		return nil, 0, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE is longer than the order of the curve")
 	}
-	key, err := ecdsa.ParseRawPrivateKey(curve.curve, d)
-	if err != nil {
+	key, ok := curve.privateKey(d)
+	if !ok {
 		return nil, 0, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE is not between 1 and the order of the curve")
 	}
-	return newECPrivateKey(curve, key), curve.bits, nil
+	return key, curve.bits, nil
+}
+
+// privateKey returns the key of d, which has size bytes, or false if it is not
+// from 1 to the order less 1.
+func (c *ecCurve) privateKey(d []byte) (ecPrivate, bool) {
+	if c.own != nil {
+		return parseWSPrivate(c, d)
+	}
+	key, err := ecdsa.ParseRawPrivateKey(c.curve, d)
+	if err != nil {
+		return nil, false
+	}
+	return newECPrivateKey(c, key), true
 }
 
 // parsePoint returns the public key in CKA_EC_POINT.
-func (c *ecCurve) parsePoint(point []byte) (*ecdsa.PublicKey, error) {
+func (c *ecCurve) parsePoint(point []byte) (ecPublic, error) {
 	raw, ok := c.uncompressed(point)
 	if !ok {
 		return nil, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "CKA_EC_POINT is not a point of the curve, raw or in an OCTET STRING")
 	}
-	key, err := ecdsa.ParseUncompressedPublicKey(c.curve, raw)
-	if err != nil {
-		return nil, p11.Errorf(p11.CKR_PUBLIC_KEY_INVALID, "CKA_EC_POINT is not on the curve")
+	if c.own != nil {
+		if key, ok := parseWSPublic(c, raw); ok {
+			return key, nil
+		}
+	} else if key, err := ecdsa.ParseUncompressedPublicKey(c.curve, raw); err == nil {
+		return key, nil
 	}
-	return key, nil
+	return nil, p11.Errorf(p11.CKR_PUBLIC_KEY_INVALID, "CKA_EC_POINT is not on the curve")
 }
 
 // completeEC returns CKA_EC_POINT as the standard spells it, a DER OCTET STRING
 // of the uncompressed point, where a public key was made with another form.
 func completeEC(class p11.ObjectClass, values attr.Values, material any) (attr.Values, error) {
-	key, ok := material.(*ecdsa.PublicKey)
+	key, ok := material.(ecPublic)
 	if class != p11.CKO_PUBLIC_KEY || !ok {
 		return nil, nil
 	}
@@ -109,7 +162,70 @@ func completeEC(class p11.ObjectClass, values attr.Values, material any) (attr.V
 	return attr.Values{attr.NewBytes(p11.CKA_EC_POINT, point)}, nil
 }
 
-func generateEC(_ p11.Params, public, _ attr.Values) (pub, priv attr.Values, err error) {
+// generateEC returns a constructor of pairs with a way to make a private key.
+func generateEC(newKey func(*ecCurve) (ecPrivate, error)) func(p11.Params, attr.Values, attr.Values) (pub, priv attr.Values, err error) {
+	return func(_ p11.Params, public, _ attr.Values) (pub, priv attr.Values, err error) {
+		return generateECPair(newKey, public)
+	}
+}
+
+// newECKey tries random numbers (FIPS 186-5, Appendix A.2.2).
+func newECKey(curve *ecCurve) (ecPrivate, error) {
+	if curve.own != nil {
+		_, d := curve.own().randomScalar()
+		defer clear(d)
+		key, _ := parseWSPrivate(curve, d)
+		return key, nil
+	}
+	key, err := ecdsa.GenerateKey(curve.curve, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return newECPrivateKey(curve, key), nil
+}
+
+// newECKeyExtraBits reduces a random number that is 64 bits longer than the
+// order n, modulo n-1, and adds 1 (FIPS 186-5, Appendix A.2.1).
+func newECKeyExtraBits(curve *ecCurve) (ecPrivate, error) {
+	order := curve.order()
+	one := big.NewInt(1)
+	below, err := bigmod.NewModulus(new(big.Int).Sub(order, one).Bytes())
+	if err != nil {
+		return nil, err
+	}
+	bits := order.BitLen() + 64
+	long, err := bigmod.NewModulus(new(big.Int).Lsh(one, uint(bits)).Bytes())
+	if err != nil {
+		return nil, err
+	}
+	c := make([]byte, (bits+7)/8)
+	rand.Read(c)
+	defer clear(c)
+	c[0] &= 0xff >> (8*len(c) - bits)
+	wide, err := bigmod.NewNat().SetBytes(c, long)
+	if err != nil {
+		return nil, err
+	}
+	n, err := bigmod.NewModulus(order.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	reduced := bigmod.NewNat().Mod(wide, below).Bytes(below)
+	defer clear(reduced)
+	d, err := bigmod.NewNat().SetBytes(reduced, n)
+	if err != nil {
+		return nil, err
+	}
+	value := d.Add(bigmod.NewNat().ExpandFor(n).SetUint(1).ExpandFor(n), n).Bytes(n)
+	defer clear(value)
+	key, ok := curve.privateKey(value)
+	if !ok {
+		return nil, errNotMaterial(key)
+	}
+	return key, nil
+}
+
+func generateECPair(newKey func(*ecCurve) (ecPrivate, error), public attr.Values) (pub, priv attr.Values, err error) {
 	params, ok := public.Get(p11.CKA_EC_PARAMS)
 	if !ok {
 		return nil, nil, p11.Errorf(p11.CKR_TEMPLATE_INCOMPLETE, "CKA_EC_PARAMS is needed to generate an EC key pair")
@@ -118,15 +234,16 @@ func generateEC(_ p11.Params, public, _ attr.Values) (pub, priv attr.Values, err
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err := ecdsa.GenerateKey(curve.curve, rand.Reader)
+	key, err := newKey(curve)
 	if err != nil {
 		return nil, nil, err
 	}
-	point, err := key.PublicKey.Bytes()
+	defer key.wipe()
+	point, err := key.publicPoint()
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := key.Bytes()
+	d, err := key.scalarBytes()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,21 +253,33 @@ func generateEC(_ p11.Params, public, _ attr.Values) (pub, priv attr.Values, err
 }
 
 func ecPublicKeyInfo(material any) ([]byte, error) {
+	var curve *ecCurve
+	var point []byte
+	var err error
 	switch key := material.(type) {
-	case *ecdsa.PublicKey:
-		return x509.MarshalPKIXPublicKey(key)
-	case *ecPrivateKey:
-		return x509.MarshalPKIXPublicKey(&key.PublicKey)
+	case ecPrivate:
+		curve = key.of()
+		point, err = key.publicPoint()
+	case ecPublic:
+		curve = ecCurveOfKey(key)
+		point, err = key.Bytes()
+	default:
+		return nil, errNotMaterial(material)
 	}
-	return nil, errNotMaterial(material)
+	if err != nil {
+		return nil, err
+	}
+	return marshalPublicKeyInfo(slices.Concat(oidECPublicKey, curve.params()), point), nil
 }
 
 func marshalECPKCS8(material any) ([]byte, error) {
-	key, ok := material.(*ecPrivateKey)
-	if !ok {
-		return nil, errNotMaterial(material)
+	switch key := material.(type) {
+	case *ecPrivateKey:
+		return x509.MarshalPKCS8PrivateKey(key.PrivateKey)
+	case *wsPrivateKey:
+		return key.marshalPKCS8(), nil
 	}
-	return x509.MarshalPKCS8PrivateKey(key.PrivateKey)
+	return nil, errNotMaterial(material)
 }
 
 var oidECPublicKey = []byte("\x06\x07\x2a\x86\x48\xce\x3d\x02\x01")

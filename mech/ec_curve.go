@@ -3,7 +3,9 @@ package mech
 import (
 	"bytes"
 	"crypto/ecdh"
+	"crypto/ecdsa"
 	"crypto/elliptic"
+	"math/big"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -55,16 +57,19 @@ func unknownCurve(params []byte) error {
 // An ecCurve is a short Weierstrass curve.
 type ecCurve struct {
 	curveID
+	bits int // of the field and, for these curves, of the order
+	// A curve of the standard library has these.
 	curve elliptic.Curve
 	ecdh  ecdh.Curve // nil for P-224, which crypto/ecdh lacks
-	bits  int        // of the field and, for these curves, of the order
+	// One that it lacks has this.
+	own func() *weierstrass
 }
 
 // size is the length in bytes of a field element, a scalar, and each half of a
 // signature.
 func (c *ecCurve) size() int { return (c.bits + 7) / 8 }
 
-var ecCurves = []ecCurve{
+var ecCurves = append([]ecCurve{
 	{
 		curveID: curveID{oids: []string{"\x06\x05\x2b\x81\x04\x00\x21"}, names: []string{"secp224r1", "P-224"}},
 		curve:   elliptic.P224(), bits: 224,
@@ -81,7 +86,7 @@ var ecCurves = []ecCurve{
 		curveID: curveID{oids: []string{"\x06\x05\x2b\x81\x04\x00\x23"}, names: []string{"secp521r1", "P-521"}},
 		curve:   elliptic.P521(), ecdh: ecdh.P521(), bits: 521,
 	},
-}
+}, weierstrassCurves...)
 
 // ecCurveOf returns the curve that CKA_EC_PARAMS names.
 func ecCurveOf(params []byte) (*ecCurve, error) {
@@ -91,6 +96,25 @@ func ecCurveOf(params []byte) (*ecCurve, error) {
 		}
 	}
 	return nil, unknownCurve(params)
+}
+
+// order is n.
+func (c *ecCurve) order() *big.Int {
+	if c.own != nil {
+		return new(big.Int).SetBytes(c.own().n.Nat().Bytes(c.own().n))
+	}
+	return c.curve.Params().N
+}
+
+// ecCurveOfKey returns the row of the curve of a public key.
+func ecCurveOfKey(k ecPublic) *ecCurve {
+	switch k := k.(type) {
+	case *ecdsa.PublicKey:
+		return ecCurveFor(k.Curve)
+	case *wsPublicKey:
+		return k.curve
+	}
+	return nil
 }
 
 // ecCurveFor returns the row of a curve of the standard library, nil if there
@@ -145,6 +169,9 @@ func (c *ecCurve) uncompressed(point []byte) ([]byte, bool) {
 	}
 	if len(raw) == 1+2*n {
 		return raw, raw[0] == 4
+	}
+	if c.own != nil {
+		return c.own().decompress(raw)
 	}
 	x, y := elliptic.UnmarshalCompressed(c.curve, raw)
 	if x == nil {

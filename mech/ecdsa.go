@@ -47,17 +47,17 @@ func ecdsaMechanisms() []Mechanism {
 }
 
 func signECDSA(k Key, _ p11.Params) (Op, error) {
-	key, err := materialOf[*ecPrivateKey](k)
+	key, err := materialOf[ecPrivate](k)
 	if err != nil {
 		return nil, err
 	}
-	return &ecdsaOp{key: key.PrivateKey, half: key.curve.size()}, nil
+	return &ecdsaOp{key: key, half: key.of().size()}, nil
 }
 
 // ecdsaOp signs a digest of any length, of which ECDSA uses the leading bits.
 type ecdsaOp struct {
 	wholeOp
-	key  *ecdsa.PrivateKey
+	key  ecPrivate
 	half int // bytes of r and of s
 }
 
@@ -67,18 +67,27 @@ func (o *ecdsaOp) Final(dst, digest []byte) (int, error) {
 	if len(digest) == 0 {
 		return 0, p11.Errorf(p11.CKR_DATA_LEN_RANGE, "there is no digest to sign")
 	}
-	der, err := ecdsa.SignASN1(rand.Reader, o.key, digest)
-	if err != nil {
+	if err := o.key.sign(dst[:2*o.half], digest); err != nil {
 		return 0, err
 	}
+	return 2 * o.half, nil
+}
+
+// sign writes r || s.
+func (k *ecPrivateKey) sign(dst, digest []byte) error {
+	der, err := ecdsa.SignASN1(rand.Reader, k.PrivateKey, digest)
+	if err != nil {
+		return err
+	}
+	half := len(dst) / 2
 	s := cryptobyte.String(der)
 	var seq, r, t cryptobyte.String
 	if !s.ReadASN1(&seq, asn1.SEQUENCE) || !seq.ReadASN1(&r, asn1.INTEGER) || !seq.ReadASN1(&t, asn1.INTEGER) {
 		panic("mech: crypto/ecdsa made a signature that is not DER")
 	}
-	putInteger(dst[:o.half], r)
-	putInteger(dst[o.half:2*o.half], t)
-	return 2 * o.half, nil
+	putInteger(dst[:half], r)
+	putInteger(dst[half:], t)
+	return nil
 }
 
 // putInteger fills dst with the big-endian integer b, which may carry the zero
@@ -93,11 +102,11 @@ func putInteger(dst, b []byte) {
 }
 
 func verifyECDSA(k Key, _ p11.Params) (VerifyOp, error) {
-	key, err := materialOf[*ecdsa.PublicKey](k)
+	key, err := materialOf[ecPublic](k)
 	if err != nil {
 		return nil, err
 	}
-	curve := ecCurveFor(key.Curve)
+	curve := ecCurveOfKey(key)
 	return wholeVerifyOp(func(digest, sig []byte) error {
 		// A signature may be shorter than 2*nLen (section 6.3.1): SunPKCS11 of
 		// Java 17 takes equally many leading zeros off r and s.
@@ -107,12 +116,22 @@ func verifyECDSA(k Key, _ p11.Params) (VerifyOp, error) {
 		if len(digest) == 0 {
 			return p11.Errorf(p11.CKR_DATA_LEN_RANGE, "there is no digest to verify")
 		}
-		var buf [maxECDSADER]byte
-		if !ecdsa.VerifyASN1(key, digest, appendECDSADER(buf[:0], sig)) {
+		if !verifiesECDSA(key, digest, sig) {
 			return p11.CKR_SIGNATURE_INVALID
 		}
 		return nil
 	}), nil
+}
+
+func verifiesECDSA(key ecPublic, digest, sig []byte) bool {
+	switch key := key.(type) {
+	case *ecdsa.PublicKey:
+		var buf [maxECDSADER]byte
+		return ecdsa.VerifyASN1(key, digest, appendECDSADER(buf[:0], sig))
+	case *wsPublicKey:
+		return key.verify(digest, sig)
+	}
+	return false
 }
 
 // maxECDSADER is the length of the longest DER signature: two INTEGERs of 66

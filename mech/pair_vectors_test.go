@@ -16,6 +16,9 @@ func TestECDSAVectors(t *testing.T) {
 	for _, file := range []string{
 		"ecdsa_secp224r1_sha256_p1363", "ecdsa_secp256r1_sha256_p1363", "ecdsa_secp384r1_sha384_p1363",
 		"ecdsa_secp521r1_sha512_p1363", "ecdsa_secp256r1_sha512_p1363",
+		"ecdsa_secp256k1_sha256_p1363", "ecdsa_secp256k1_sha512_p1363",
+		"ecdsa_brainpoolP224r1_sha224_p1363", "ecdsa_brainpoolP256r1_sha256_p1363", "ecdsa_brainpoolP320r1_sha384_p1363",
+		"ecdsa_brainpoolP384r1_sha384_p1363", "ecdsa_brainpoolP512r1_sha512_p1363",
 	} {
 		eachPairVector(t, file, func(t *testing.T, g *pairGroup, v *pairVector) {
 			k := mustParseKey(t, p11.CKO_PUBLIC_KEY, p11.CKK_EC,

@@ -96,6 +96,7 @@ var pairVectorTests = map[string]func(*testing.T){
 	"CKM_RSA_X_509":        TestRSARawAgainstBigInt,
 	"CKM_RSA_AES_KEY_WRAP": TestRSAAESKeyWrap,
 	"CKM_ECDSA*":           TestECDSAVectors,
+	"CKM_EC_*_EXTRA_BITS":  TestECDSAOnEveryCurve,
 	"CKM_ECDH1_*DERIVE":    TestECDHVectors,
 	"CKM_EDDSA":            TestEdDSAVectors,
 }

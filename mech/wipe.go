@@ -55,11 +55,11 @@ func wipeRSA(material any) {
 	}
 }
 
-// wipeEC clears what crypto/ecdsa shows of a private key, which has copies of
-// its own for signing and for ECDH.
+// wipeEC clears a private key. Of one of crypto/ecdsa that is what it shows; it
+// has copies of its own for signing and for ECDH.
 func wipeEC(material any) {
-	if key, ok := material.(*ecPrivateKey); ok {
-		wipeBig(key.D)
+	if key, ok := material.(ecPrivate); ok {
+		key.wipe()
 	}
 }
 

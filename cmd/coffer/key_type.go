@@ -57,6 +57,12 @@ var curves = []struct {
 	{[]string{"P-256", "secp256r1", "prime256v1"}, asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}},
 	{[]string{"P-384", "secp384r1"}, asn1.ObjectIdentifier{1, 3, 132, 0, 34}},
 	{[]string{"P-521", "secp521r1"}, asn1.ObjectIdentifier{1, 3, 132, 0, 35}},
+	{[]string{"secp256k1"}, asn1.ObjectIdentifier{1, 3, 132, 0, 10}},
+	{[]string{"brainpoolP224r1"}, asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1, 5}},
+	{[]string{"brainpoolP256r1"}, asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1, 7}},
+	{[]string{"brainpoolP320r1"}, asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1, 9}},
+	{[]string{"brainpoolP384r1"}, asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1, 11}},
+	{[]string{"brainpoolP512r1"}, asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1, 13}},
 	{[]string{"x25519"}, asn1.ObjectIdentifier{1, 3, 101, 110}}, // RFC 8410
 	{[]string{"x448"}, asn1.ObjectIdentifier{1, 3, 101, 111}},
 	{[]string{"ed25519"}, asn1.ObjectIdentifier{1, 3, 101, 112}},

@@ -9,8 +9,11 @@ import (
 )
 
 // notOffered are generators that nobody is led to: DES is there for old data,
-// and a Poly1305 key is good for one message.
-var notOffered = []p11.MechanismType{p11.CKM_DES2_KEY_GEN, p11.CKM_DES3_KEY_GEN, p11.CKM_POLY1305_KEY_GEN}
+// a Poly1305 key is good for one message, and an EC key is no better for another
+// way to make it.
+var notOffered = []p11.MechanismType{
+	p11.CKM_DES2_KEY_GEN, p11.CKM_DES3_KEY_GEN, p11.CKM_POLY1305_KEY_GEN, p11.CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS,
+}
 
 // What the HSM can generate, key generate can too. A key for one HMAC alone is
 // no other than a generic one to it.
@@ -61,7 +64,8 @@ func TestCurveNames(t *testing.T) {
 	t.Parallel()
 	for params, want := range map[string]string{
 		"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07": "P-256",
-		"\x06\x05\x2b\x81\x04\x00\x0a":             "1.3.132.0.10",
+		"\x06\x05\x2b\x81\x04\x00\x0a":             "secp256k1",
+		"\x06\x05\x2b\x81\x04\x00\x01":             "1.3.132.0.1",
 		"\x13\x0cedwards25519":                     "edwards25519",
 		"\x30\x00":                                 "3000",
 		"":                                         "",

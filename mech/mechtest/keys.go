@@ -44,6 +44,7 @@ var pairTemplates = map[p11.KeyType][]struct {
 		{"P-256", ecParams("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07")},
 		{"P-384", ecParams("\x06\x05\x2b\x81\x04\x00\x22")},
 		{"P-521", ecParams("\x06\x05\x2b\x81\x04\x00\x23")},
+		{"secp256k1", ecParams("\x06\x05\x2b\x81\x04\x00\x0a")},
 	},
 	p11.CKK_EC_EDWARDS: {
 		{"Ed25519", ecParams("\x06\x03\x2b\x65\x70")},
