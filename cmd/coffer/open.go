@@ -14,7 +14,7 @@ import (
 // with opens the store that the flags and settings name, hands its module to
 // f, and closes it.
 func (a *app) with(f func(*token.Module) error) (err error) {
-	set, err := settings.Load(settings.Source{Getenv: a.getenv})
+	set, err := a.settings()
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (a *app) with(f func(*token.Module) error) (err error) {
 		return err
 	}
 	defer log.Close()
-	m, err := openModule(set.Store, stores.Options{Wait: set.LockWait, Group: set.Group}, token.Config{
+	m, err := openModule(set.Store, storeOptions(set), token.Config{
 		Log:            log.Logger,
 		Argon2:         set.Argon2,
 		PINMaxFailures: set.PINMaxFailures,
@@ -34,6 +34,14 @@ func (a *app) with(f func(*token.Module) error) (err error) {
 		return err
 	}
 	return closing(m, f(m))
+}
+
+func (a *app) settings() (*settings.Settings, error) {
+	return settings.Load(settings.Source{Getenv: a.getenv})
+}
+
+func storeOptions(set *settings.Settings) stores.Options {
+	return stores.Options{Wait: set.LockWait, Group: set.Group}
 }
 
 // closing closes m and returns err, or what went wrong with closing.

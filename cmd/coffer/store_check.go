@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"coffer/p11"
+	"coffer/store/stores"
 	"coffer/token"
 )
 
@@ -35,7 +36,11 @@ The exit status is 1 if something is wrong that was not put right.`,
 		cmd.Long = `Looks for damage as coffer store check does, and makes the index of objects anew
 where it is wrong: when searches do not find what is there. It removes and
 changes no object, damaged ones included. What private objects are found by can
-be mended only with the user PIN of their token.`
+be mended only with the user PIN of their token.
+
+A store that is refused because changes are lost that it had acknowledged is made
+usable without them. Restore a backup instead if you have one. The store as it was
+is kept in a folder damaged-TIME in it.`
 		cmd.Example = `  coffer store repair --token work --pin-file pin`
 	}
 	which.addTo(cmd)
@@ -49,7 +54,24 @@ be mended only with the user PIN of their token.`
 			}
 			defer p.wipe()
 		}
+		set, err := a.settings()
+		if err != nil {
+			return err
+		}
+		var views []findingView
+		if repair {
+			did, err := stores.Repair(set.Store, storeOptions(set))
+			if err != nil {
+				return p11.Errorf(p11.CKR_DEVICE_ERROR, "repairing the store %s: %w", set.Store, err)
+			}
+			views = append(views, ofStore(did, true)...)
+		}
 		return a.with(func(m *token.Module) error {
+			problems, err := stores.Verify(set.Store)
+			if err != nil {
+				return p11.Errorf(p11.CKR_DEVICE_ERROR, "reading the store %s: %w", set.Store, err)
+			}
+			views = append(views, ofStore(problems, false)...)
 			if p != nil {
 				t, err := which.find(m)
 				if err != nil {
@@ -63,7 +85,7 @@ be mended only with the user PIN of their token.`
 			if err != nil {
 				return err
 			}
-			return a.printFindings(found)
+			return a.printFindings(append(views, ofTokens(found)...))
 		})
 	})
 	return cmd
@@ -71,19 +93,38 @@ be mended only with the user PIN of their token.`
 
 // A findingView is something wrong as it is printed.
 type findingView struct {
-	Slot    uint64 `json:"slot"`
-	Object  string `json:"object,omitempty"` // CKA_UNIQUE_ID
-	Problem string `json:"problem"`
-	Mended  bool   `json:"mended"`
+	Slot    *uint64 `json:"slot,omitempty"`   // nil if it is the whole store's
+	Object  string  `json:"object,omitempty"` // CKA_UNIQUE_ID
+	Problem string  `json:"problem"`
+	Mended  bool    `json:"mended"`
 }
 
-func (a *app) printFindings(found []token.Finding) error {
-	views, left := []findingView{}, 0
+func ofStore(problems []string, mended bool) []findingView {
+	var views []findingView
+	for _, p := range problems {
+		views = append(views, findingView{Problem: p, Mended: mended})
+	}
+	return views
+}
+
+func ofTokens(found []token.Finding) []findingView {
+	var views []findingView
 	for _, f := range found {
-		views = append(views, findingView{uint64(f.Slot), f.Object, f.Problem, f.Mended})
-		if !f.Mended {
+		slot := uint64(f.Slot)
+		views = append(views, findingView{&slot, f.Object, f.Problem, f.Mended})
+	}
+	return views
+}
+
+func (a *app) printFindings(views []findingView) error {
+	left := 0
+	for _, v := range views {
+		if !v.Mended {
 			left++
 		}
+	}
+	if views == nil {
+		views = []findingView{} // an empty list, as JSON
 	}
 	if err := a.print(views, func(w io.Writer) error {
 		if len(views) == 0 {
@@ -92,7 +133,11 @@ func (a *app) printFindings(found []token.Finding) error {
 		}
 		rows := [][]string{{"SLOT", "OBJECT", "MENDED", "PROBLEM"}}
 		for _, v := range views {
-			rows = append(rows, []string{fmt.Sprint(v.Slot), v.Object, map[bool]string{true: "yes", false: "no"}[v.Mended], v.Problem})
+			slot := ""
+			if v.Slot != nil {
+				slot = fmt.Sprint(*v.Slot)
+			}
+			rows = append(rows, []string{slot, v.Object, map[bool]string{true: "yes", false: "no"}[v.Mended], v.Problem})
 		}
 		return table(w, rows)
 	}); err != nil {

@@ -69,6 +69,12 @@ type Options struct {
 	// others to see as Store.Newest does. It may be in memory that is shared
 	// with other processes, and must stay there as long as the store.
 	Newest *atomic.Int64
+	// Mark, if not nil, is where the store keeps account of what it has
+	// acknowledged, and compares it with what is there when it is opened. It
+	// is to be in memory that is a file's.
+	Mark *Mark
+	// accept says that the store is opened although something is lost.
+	accept bool
 	// Group is folder.Options.Group.
 	Group int
 	// Reserve is how many bytes must be free on the file system for a
@@ -187,14 +193,18 @@ func (s *Store) open() (err error) {
 	if err := errors.Join(s.failed(), s.room(s.opt.Reserve/2)); err != nil {
 		return err
 	}
-	levelZero, err := examineFolder(s.dir)
+	h, err := examine(s.dir)
 	if err != nil {
 		return err
 	}
-	if err := readyLogs(s.dir); err != nil {
+	count, newest, loss := h.account(s.opt.Mark)
+	if loss != nil && !s.opt.accept {
+		return loss
+	}
+	if err := errors.Join(dropLogs(h.logs[count:]), readyLogs(s.dir)); err != nil {
 		return folder.FileError(err)
 	}
-	s.db, err = badger.OpenManaged(options(s.dir, s.log, levelZero))
+	s.db, err = badger.OpenManaged(options(s.dir, s.log, h.levelZero))
 	if err != nil {
 		return s.translate("opening", err)
 	}
@@ -213,15 +223,25 @@ func (s *Store) open() (err error) {
 	if s.wal, err = openWAL(s.dir); err != nil {
 		return fmt.Errorf("%w: %s: %w", store.ErrFailed, s.dir, err)
 	}
-	newest := store.Rev(s.db.MaxVersion())
-	floor, err := s.readFloor(newest)
-	if err != nil {
-		return err
+	if has := store.Rev(s.db.MaxVersion()); has != newest {
+		return fmt.Errorf("%w: %s: the newest revision should be %d, and is %d", store.ErrCorrupt, s.dir, newest, has)
 	}
-	s.line.init(newest, floor, s.opt.Newest)
+	floor, err := s.readFloor(newest)
+	if lost := errors.Is(err, errNoFloor) && s.opt.accept; err != nil && !lost {
+		return err
+	} else if lost {
+		s.line.init(newest, 0, s.opt)
+		if err := s.compact(newest); err != nil {
+			return err
+		}
+		floor = newest
+	}
+	s.line.init(newest, floor, s.opt)
 	s.db.SetDiscardTs(uint64(floor))
 	return restrictFiles(s.folder)
 }
+
+const memTableSize = 7 << 20
 
 // options are chosen for a store that costs its host little: it opens in a
 // few milliseconds and a few megabytes, whatever it holds.
@@ -236,7 +256,7 @@ func options(dir string, log badger.Logger, levelZero int) badger.Options {
 
 	// Badger takes transactions up to 15% of a memtable, which must exceed
 	// store.MaxBytes, and no more entries than nodes of 96 bytes fit there.
-	o.MemTableSize = 7 << 20
+	o.MemTableSize = memTableSize
 	o.NumMemtables = 2
 	// Larger than any value of a transaction of store.MaxBytes.
 	o.ValueThreshold = 1 << 20

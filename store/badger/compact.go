@@ -25,6 +25,8 @@ func (s *Store) policy(rev, floor store.Rev) store.Rev {
 	return floor
 }
 
+var errNoFloor = errors.New("a database, but not of this program, or without its first tables")
+
 // readFloor returns the floor that the store was left with.
 func (s *Store) readFloor(newest store.Rev) (store.Rev, error) {
 	if newest == 0 {
@@ -34,7 +36,7 @@ func (s *Store) readFloor(newest store.Rev) (store.Rev, error) {
 	defer t.Discard()
 	item, err := t.Get(floorKey)
 	if errors.Is(err, badger.ErrKeyNotFound) {
-		return 0, fmt.Errorf("%w: %s is a database, but not of this program", store.ErrCorrupt, s.dir)
+		return 0, fmt.Errorf("%w: %s: %w", store.ErrCorrupt, s.dir, errNoFloor)
 	}
 	if err != nil {
 		return 0, s.translate("opening", err)

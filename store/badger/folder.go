@@ -17,36 +17,34 @@ import (
 	"coffer/store/folder"
 )
 
-// examineFolder makes sure that Badger can open what is in dir, and returns
-// how many tables there are in level 0.
+// examine makes sure that Badger can open what is in dir, and returns what is
+// there.
 //
 // Badger would delete all tables that the manifest does not name, whoever
 // lost it, and it opens tables in goroutines in which a damaged one would
 // panic or exit. Tables keep their summary at their end, so that reading it
 // twice costs little.
-func examineFolder(dir string) (levelZero int, err error) {
-	path := filepath.Join(dir, badger.ManifestFilename)
-	file, err := os.Open(path)
+func examine(dir string) (h holdings, err error) {
+	h.manifest = filepath.Join(dir, badger.ManifestFilename)
+	manifest, err := readManifest(h.manifest)
 	if folder.IsMissing(err) {
-		return 0, checkFresh(dir)
+		return h, checkFresh(dir)
 	}
 	if err != nil {
-		return 0, folder.FileError(err)
-	}
-	defer file.Close()
-	manifest, _, err := badger.ReplayManifestFile(file, 0, badger.DefaultOptions(dir))
-	if err != nil {
-		return 0, fmt.Errorf("%w: %s: %w", store.ErrCorrupt, path, err)
+		return h, err
 	}
 	for id := range manifest.Tables {
-		if err := examineTable(table.NewFilename(id, dir)); err != nil {
-			return 0, err
+		newest, err := examineTable(table.NewFilename(id, dir))
+		if err != nil {
+			return h, err
 		}
+		h.tables = max(h.tables, newest)
 	}
 	if len(manifest.Levels) > 0 {
-		levelZero = len(manifest.Levels[0].Tables)
+		h.levelZero = len(manifest.Levels[0].Tables)
 	}
-	return levelZero, nil
+	h.logs, err = readLogs(dir)
+	return h, err
 }
 
 // checkFresh refuses a folder in which a store has been.
@@ -63,7 +61,17 @@ func checkFresh(dir string) error {
 	return nil
 }
 
-func examineTable(path string) (err error) {
+// examineTable returns the newest revision in a table.
+func examineTable(path string) (newest store.Rev, err error) {
+	err = withTable(path, func(t *table.Table) error {
+		newest = store.Rev(t.MaxVersion())
+		return nil
+	})
+	return newest, err
+}
+
+// withTable opens a table for do.
+func withTable(path string, do func(*table.Table) error) (err error) {
 	defer faults()()
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -81,10 +89,13 @@ func examineTable(path string) (err error) {
 	default:
 		return folder.FileError(err)
 	}
-	_, err = table.OpenTable(file, table.Options{
+	t, err := table.OpenTable(file, table.Options{
 		ReadOnly: true,
 		ChkMode:  badgeroptions.OnBlockRead,
 	})
+	if err == nil {
+		err = do(t)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", store.ErrCorrupt, path, err)
 	}

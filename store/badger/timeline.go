@@ -12,6 +12,7 @@ import (
 // those who watch.
 type timeline struct {
 	known *atomic.Int64 // newest, for those without the lock
+	mark  *Mark         // and for the next opening
 
 	mu       sync.RWMutex // guards what follows
 	newest   store.Rev
@@ -26,12 +27,21 @@ type timeline struct {
 // reads from disk.
 const recentBytes = 1 << 20
 
-func (t *timeline) init(newest, floor store.Rev, known *atomic.Int64) {
-	if t.known = known; known == nil {
+func (t *timeline) init(newest, floor store.Rev, opt Options) {
+	if t.known = opt.Newest; t.known == nil {
 		t.known = new(atomic.Int64)
 	}
+	if t.mark = opt.Mark; t.mark == nil {
+		t.mark = new(Mark)
+	}
 	t.newest, t.floor, t.newer = newest, floor, make(chan struct{})
-	t.known.Store(int64(newest))
+	t.tell()
+}
+
+// tell lets the newest revision be known.
+func (t *timeline) tell() {
+	t.mark.Set(t.newest)
+	t.known.Store(int64(t.newest))
 }
 
 // at returns the newest and the oldest revision.
@@ -47,7 +57,7 @@ func (t *timeline) advance(transactions [][]store.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.newest += store.Rev(len(transactions))
-	t.known.Store(int64(t.newest))
+	t.tell()
 	if t.watchers > 0 {
 		t.remember(transactions)
 	}

@@ -26,7 +26,10 @@ type wal struct {
 	file *os.File // the last log as far as we know
 }
 
-const walSuffix = ".mem"
+const (
+	walSuffix  = ".mem"
+	vlogSuffix = ".vlog"
+)
 
 // openWAL finds the log that Badger, just opened, writes. Should Badger ever
 // keep its log elsewhere, this fails, and with it opening the store.
@@ -93,10 +96,20 @@ func readyLogs(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if ext := filepath.Ext(e.Name()); ext != walSuffix && ext != ".vlog" {
+		if ext := filepath.Ext(e.Name()); ext != walSuffix && ext != vlogSuffix {
 			continue
 		}
 		if err := readyLog(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropLogs removes logs in which nothing counts.
+func dropLogs(logs []logged) error {
+	for _, l := range logs {
+		if err := os.Remove(l.path); err != nil {
 			return err
 		}
 	}

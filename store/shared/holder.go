@@ -23,7 +23,7 @@ func (n *node) hold() (*way, error) {
 		f.Unlock()
 		return nil, err
 	}
-	b, err := badger.OpenIn(f, badger.Options{History: n.opt.History, Newest: p.rev}, func() {
+	b, err := badger.OpenIn(f, badger.Options{History: n.opt.History, Newest: p.rev, Mark: p.mark}, func() {
 		removeSocket(f)
 		f.Unlock()
 	})

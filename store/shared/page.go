@@ -12,13 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"coffer/store"
+	"coffer/store/badger"
 	"coffer/store/folder"
 )
 
 // pageFile is the file that everyone maps. It begins with the newest revision
-// in eight bytes, in the machine's order: nobody reads it on another machine,
-// and what is in it after a crash is not believed.
+// in eight bytes, in the machine's order, which is not believed after a crash.
+// Then comes the holder's account of what it has acknowledged, for the next
+// holder: a badger.Mark.
 const pageFile = "NEWEST"
+
+const markAt = 8
 
 // pageSize is the file's. It is more than the eight bytes so that nothing else
 // is in the page.
@@ -28,6 +32,7 @@ var pageSize = os.Getpagesize()
 // needed any more: then it is memory of its own, and what it was last.
 type page struct {
 	rev  *atomic.Int64
+	mark *badger.Mark
 	addr unsafe.Pointer
 }
 
@@ -68,7 +73,7 @@ func mapPage(f *folder.Folder, a access) (*page, error) {
 	if err != nil {
 		return nil, folder.FileError(&os.PathError{Op: "mmap", Path: path, Err: err})
 	}
-	p := &page{rev: (*atomic.Int64)(addr), addr: addr}
+	p := &page{rev: (*atomic.Int64)(addr), mark: (*badger.Mark)(unsafe.Add(addr, markAt)), addr: addr}
 	runtime.AddCleanup(p, func(addr unsafe.Pointer) { unix.MunmapPtr(addr, uintptr(pageSize)) }, addr)
 	return p, nil
 }

@@ -43,6 +43,58 @@ type Options struct {
 // A path that contains a colon before any slash has to be written with its
 // scheme, or with ./ before it.
 func Open(url string, opt Options) (store.Backend, error) {
+	engine, name, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	if engine == inFolder {
+		s, err := shared.Open(name, opt.shared())
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	if name == "" {
+		return mem.New(), nil
+	}
+	return mem.Open(name), nil
+}
+
+// Verify reads all that the store keeps on disk and returns what is damaged,
+// one sentence each. It can be open meanwhile.
+func Verify(url string) (problems []string, err error) {
+	engine, name, err := parse(url)
+	if err != nil || engine != inFolder {
+		return nil, err
+	}
+	return shared.Verify(name)
+}
+
+// Repair makes a store usable again that is refused because something in it is
+// gone. Nothing is taken away; a copy is kept. It returns what was done, one
+// sentence each.
+func Repair(url string, opt Options) (did []string, err error) {
+	engine, name, err := parse(url)
+	if err != nil || engine != inFolder {
+		return nil, err
+	}
+	return shared.Repair(name, opt.shared())
+}
+
+func (o Options) shared() shared.Options {
+	return shared.Options{Wait: o.Wait, History: o.History, Group: o.Group}
+}
+
+// engine is what keeps a store.
+type engine int
+
+const (
+	inFolder engine = iota + 1
+	inMemory
+)
+
+// parse returns the engine of a URL, and what it knows the store by.
+func parse(url string) (engine, string, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	if !ok || strings.Contains(scheme, "/") {
 		scheme, rest = "badger", url
@@ -50,19 +102,12 @@ func Open(url string, opt Options) (store.Backend, error) {
 	switch scheme {
 	case "badger":
 		if rest == "" {
-			return nil, fmt.Errorf("%w: store URL %q names no folder", store.ErrInvalid, url)
+			return 0, "", fmt.Errorf("%w: store URL %q names no folder", store.ErrInvalid, url)
 		}
-		s, err := shared.Open(rest, shared.Options{Wait: opt.Wait, History: opt.History, Group: opt.Group})
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
+		return inFolder, rest, nil
 	case "mem":
-		if rest == "" {
-			return mem.New(), nil
-		}
-		return mem.Open(rest), nil
+		return inMemory, rest, nil
 	}
-	return nil, fmt.Errorf("%w: store URL %q: unknown scheme %q; badger and mem are known",
+	return 0, "", fmt.Errorf("%w: store URL %q: unknown scheme %q; badger and mem are known",
 		store.ErrInvalid, url, scheme)
 }
