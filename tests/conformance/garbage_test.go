@@ -118,6 +118,9 @@ func TestArgumentsThatAreNotThere(t *testing.T) {
 	s := uint64(h.User())
 	k := uint64(h.AES(p11.SessionHandle(s), Yes(p11.CKA_ENCRYPT, p11.CKA_DECRYPT, p11.CKA_SIGN, p11.CKA_VERIFY)))
 	ecb, cbc := g.Mechanism(uint64(p11.CKM_AES_ECB), 0), g.Mechanism(uint64(p11.CKM_AES_CBC), 16)
+	if slot, err := h.WaitForSlotEvent(p11.CKF_DONT_BLOCK); err != nil || slot != 0 { // the host made its token
+		t.Fatalf("slot %d, %v", slot, err)
+	}
 	begin := func() {
 		h.Idle(p11.SessionHandle(s))
 		h.Must(h.EncryptInit(p11.SessionHandle(s), Mech(p11.CKM_AES_ECB), p11.ObjectHandle(k)))

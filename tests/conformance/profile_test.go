@@ -37,6 +37,7 @@ var profileTests = []profileTest{
 			"C_GetMechanismInfo(RSA_PKCS_KEY_PAIR_GEN)/MechanismInfo/MaxKeySize": {"16384", "8192", "beyond, one signature takes seconds: a denial of service"},
 			"C_GetMechanismInfo(RSA_PKCS)/MechanismInfo/MinKeySize":              {"512", "1024", "as for generation"},
 			"C_GetMechanismInfo(RSA_PKCS)/MechanismInfo/MaxKeySize":              {"16384", "8192", "as for generation"},
+			"C_GetMechanismInfo(RSA_PKCS)/MechanismInfo/Flags":                   {"ENCRYPT|DECRYPT|SIGN|VERIFY|WRAP|UNWRAP", "ENCRYPT|DECRYPT|SIGN|VERIFY|WRAP|UNWRAP|0x5000", "it recovers data from signatures too"},
 		}},
 	{name: "AUTH-M-1-32", prepare: prepareAuthentication, after: verifyAuthentication},
 	{name: "CERT-M-1-32", prepare: prepareCertificates,
@@ -138,8 +139,7 @@ func TestProfileObjects(t *testing.T) {
 		if !announced[p11.CKP_BASELINE_PROVIDER] {
 			h.Errorf("announced: %v", announced)
 		}
-		// The extended profile's test passes but for sizes, and it demands
-		// C_LoginUser, which is not there.
+		// The extended profile's test passes but for sizes and flags.
 		if announced[p11.CKP_EXTENDED_PROVIDER] || announced[p11.CKP_COMPLETE_PROVIDER] {
 			h.Error("a profile is announced that the token does not conform to")
 		}

@@ -145,6 +145,7 @@ int main(int argc, char **argv) {
   WANT(CKR_ARGUMENTS_BAD, f->C_GenerateRandom(h, (unsigned char *)0x7f0000000000, 32));
 
   CK_SLOT_ID slot;
+  WANT(CKR_OK, f->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL)); // of the token made above
   WANT(CKR_NO_EVENT, f->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL));
   WANT(CKR_FUNCTION_NOT_PARALLEL, f->C_GetFunctionStatus(h));
   WANT(CKR_FUNCTION_NOT_PARALLEL, f->C_CancelFunction(0)); // opencryptoki
