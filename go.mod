@@ -4,6 +4,7 @@ go 1.26.4
 
 require (
 	filippo.io/bigmod v0.1.0
+	filippo.io/nistec v0.0.4
 	github.com/BurntSushi/toml v1.6.0
 	github.com/ThalesGroup/crypto11 v1.6.2
 	github.com/c2sp/wycheproof v0.0.0-20260902155932-3fa63dd0344a

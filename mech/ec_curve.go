@@ -61,6 +61,8 @@ type ecCurve struct {
 	// A curve of the standard library has these.
 	curve elliptic.Curve
 	ecdh  ecdh.Curve // nil for P-224, which crypto/ecdh lacks
+	// group is what is faster than those, nil if nothing is.
+	group *ecGroup
 	// One that it lacks has this.
 	own func() *weierstrass
 }
@@ -76,7 +78,7 @@ var ecCurves = append([]ecCurve{
 	},
 	{
 		curveID: curveID{oids: []string{"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"}, names: []string{"secp256r1", "prime256v1", "P-256"}},
-		curve:   elliptic.P256(), ecdh: ecdh.P256(), bits: 256,
+		curve:   elliptic.P256(), ecdh: ecdh.P256(), bits: 256, group: groupP256(),
 	},
 	{
 		curveID: curveID{oids: []string{"\x06\x05\x2b\x81\x04\x00\x22"}, names: []string{"secp384r1", "P-384"}},
@@ -84,7 +86,7 @@ var ecCurves = append([]ecCurve{
 	},
 	{
 		curveID: curveID{oids: []string{"\x06\x05\x2b\x81\x04\x00\x23"}, names: []string{"secp521r1", "P-521"}},
-		curve:   elliptic.P521(), ecdh: ecdh.P521(), bits: 521,
+		curve:   elliptic.P521(), ecdh: ecdh.P521(), bits: 521, group: groupP521(),
 	},
 }, weierstrassCurves...)
 

@@ -84,6 +84,14 @@ func (k *ecPrivateKey) agree(point []byte) ([]byte, error) {
 	if err != nil {
 		return nil, p11.Errorf(p11.CKR_PUBLIC_KEY_INVALID, "it is not on the curve")
 	}
+	if k.curve.group != nil && k.curve.group.agree != nil {
+		d, err := k.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		defer clear(d)
+		return k.curve.group.agree(d, raw)
+	}
 	own, err := k.ecdh()
 	if err != nil {
 		return nil, err

@@ -75,6 +75,9 @@ func (o *ecdsaOp) Final(dst, digest []byte) (int, error) {
 
 // sign writes r || s.
 func (k *ecPrivateKey) sign(dst, digest []byte) error {
+	if g := k.curve.group; g != nil && g.sign != nil {
+		return signInGroup(g.sign, k.PrivateKey, dst, digest)
+	}
 	der, err := ecdsa.SignASN1(rand.Reader, k.PrivateKey, digest)
 	if err != nil {
 		return err
@@ -107,6 +110,10 @@ func verifyECDSA(k Key, _ p11.Params) (VerifyOp, error) {
 		return nil, err
 	}
 	curve := ecCurveOfKey(key)
+	verify, err := ecdsaVerifier(key)
+	if err != nil {
+		return nil, err
+	}
 	return wholeVerifyOp(func(digest, sig []byte) error {
 		// A signature may be shorter than 2*nLen (section 6.3.1): SunPKCS11 of
 		// Java 17 takes equally many leading zeros off r and s.
@@ -116,22 +123,30 @@ func verifyECDSA(k Key, _ p11.Params) (VerifyOp, error) {
 		if len(digest) == 0 {
 			return p11.Errorf(p11.CKR_DATA_LEN_RANGE, "there is no digest to verify")
 		}
-		if !verifiesECDSA(key, digest, sig) {
+		if !verify(digest, sig) {
 			return p11.CKR_SIGNATURE_INVALID
 		}
 		return nil
 	}), nil
 }
 
-func verifiesECDSA(key ecPublic, digest, sig []byte) bool {
+// ecdsaVerifier returns what checks a signature of a digest, r and s of the
+// same length, with key.
+func ecdsaVerifier(key ecPublic) (func(digest, sig []byte) bool, error) {
 	switch key := key.(type) {
 	case *ecdsa.PublicKey:
-		var buf [maxECDSADER]byte
-		return ecdsa.VerifyASN1(key, digest, appendECDSADER(buf[:0], sig))
+		if g := ecCurveFor(key.Curve).group; g != nil && g.hasX != nil {
+			hasX, err := g.hasX(key)
+			return func(digest, sig []byte) bool { return g.sign.Verify(sig, digest, hasX) }, err
+		}
+		return func(digest, sig []byte) bool {
+			var buf [maxECDSADER]byte
+			return ecdsa.VerifyASN1(key, digest, appendECDSADER(buf[:0], sig))
+		}, nil
 	case *wsPublicKey:
-		return key.verify(digest, sig)
+		return key.verify, nil
 	}
-	return false
+	return nil, errNotMaterial(key)
 }
 
 // maxECDSADER is the length of the longest DER signature: two INTEGERs of 66
