@@ -74,7 +74,9 @@ func primeCurves(t testing.TB) map[string]primeCurve {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var all struct{ TestGroups []struct{ Tests []primeCurve } }
+	var all struct {
+		TestGroups []struct{ Tests []primeCurve }
+	}
 	if err := json.NewDecoder(f).Decode(&all); err != nil {
 		t.Fatal(err)
 	}
