@@ -26,7 +26,7 @@ help:
 	@echo 'check    gofmt, vet, staticcheck, govulncheck, import law, generated files up to date'
 	@echo 'race     the tests of the Go packages under the race detector'
 	@echo 'fuzz     every fuzz target for FUZZTIME each (20s)'
-	@echo 'bench    coffer beside SoftHSM2 and bare Go; ARGS=-quick for a short run'
+	@echo 'bench    coffer beside SoftHSM2, openCryptoki, NSS, bare Go and OpenSSL; ARGS=-quick for a short run'
 	@echo 'gen      generated files anew'
 	@echo 'install  PREFIX=/usr/local DESTDIR='
 	@echo 'clean    remove build/'
@@ -90,7 +90,6 @@ fuzz:
 	@tests/fuzz.sh $(FUZZTIME)
 
 bench: build
-	@tests/setup.sh build bench
 	bench/run.sh -coffer $(LIB) $(ARGS)
 
 install: build

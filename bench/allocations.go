@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 )
@@ -16,26 +15,23 @@ var benchmarkLine = regexp.MustCompile(`(?m)^BenchmarkHotPath/(\S+)/(module|bare
 
 // allocations runs the benchmark of package hotpath, which makes each call through token.Module and then
 // through Go's standard library alone: what the former allocates more is ours, and there should be none.
-func allocations(ctx context.Context, w *workshop) []row {
-	r := row{Measure: "allocations", Title: "allocations a call after Init, ours", unit: allocs, Target: "0", Verdict: unmeasured}
-	if _, err := os.Stat(filepath.Join(w.root, "bench/hotpath")); err != nil {
-		r.Errors = []string{"package bench/hotpath is not there"}
-		return []row{r}
-	}
+func allocations(ctx context.Context, w *workshop) []result {
+	r := result{Group: calls, Measure: "allocations", Title: "allocations a call after its Init", Clock: "count", unit: allocs}
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "HotPath", "-benchmem", "-benchtime", "1000x",
 		"./bench/hotpath")
 	cmd.Dir = w.root
 	out, err := cmd.CombinedOutput()
-	if err != nil {
-		r.Errors = []string{fmt.Sprintf("go test ./bench/hotpath: %v\n%s", err, bytes.TrimSpace(out))}
-		return []row{r}
+	r.Judged = allocationTargets(string(out))
+	if err != nil || len(r.Judged) == 0 {
+		fmt.Fprintf(os.Stderr, "bench: go test ./bench/hotpath: %v\n%s\n", err, bytes.TrimSpace(out))
+		r.Judged = []judged{{Title: r.Title, Verdict: unmeasured, Why: coffer + "'s benchmark failed", Limit: "0"}}
 	}
-	return allocationRows(string(out), r)
+	return []result{r}
 }
 
-// allocationRows makes a row of each pair of benchmarks.
-func allocationRows(output string, like row) []row {
-	var rows []row
+// allocationTargets judges each pair of benchmarks.
+func allocationTargets(output string) []judged {
+	var all []judged
 	counts := map[string]map[string]float64{}
 	var names []string
 	for _, m := range benchmarkLine.FindAllStringSubmatch(output, -1) {
@@ -52,23 +48,18 @@ func allocationRows(output string, like row) []row {
 	for _, name := range names {
 		module, okModule := counts[name]["module"]
 		std, okBare := counts[name]["bare"]
-		r := like
-		r.Title = "allocations after Init, " + name
+		j := judged{Title: "allocations after Init, " + name, Against: bareGo, Clock: "count", Limit: "≤ + 0", Verdict: unmeasured}
 		if okModule && okBare {
-			ours := module - std
-			r.Values = map[string]spread{coffer: spreadOf([]float64{module}), bare: spreadOf([]float64{std})}
-			r.lanes = []lane{{column: coffer}, {column: bare}}
-			r.Rounds, r.Ratio, r.absolute = []float64{ours}, spreadOf([]float64{ours}), true
-			r.Verdict = fail
-			if ours <= 0 {
-				r.Verdict = pass
+			j.Value = spreadOf([]float64{module - std})
+			j.Text = fmt.Sprintf("%.0f", module-std)
+			j.Verdict = miss
+			if module <= std {
+				j.Verdict = pass
 			}
+		} else {
+			j.Why = "no pair of benchmarks"
 		}
-		rows = append(rows, r)
+		all = append(all, j)
 	}
-	if len(rows) == 0 {
-		like.Errors = []string{"no benchmarks in the output of go test"}
-		return []row{like}
-	}
-	return rows
+	return all
 }

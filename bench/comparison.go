@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 )
-
-// A measure is what -only chooses; it yields one or more rows of the table.
-type measure struct {
-	name string
-	run  func(context.Context, *workshop) []row
-}
 
 // A lane is one contender of a comparison. Lanes of one column differ in their label.
 type lane struct {
@@ -19,11 +16,13 @@ type lane struct {
 	open   func(context.Context, *workshop, time.Duration) (runner, error)
 }
 
-func (l lane) key() string {
-	if l.label == "" {
-		return l.column
+func (l lane) key() string { return laneKey(l.column, l.label) }
+
+func laneKey(column, label string) string {
+	if label == "" {
+		return column
 	}
-	return l.column + "@" + l.label
+	return column + "@" + label
 }
 
 // A metric reads one number from a sample.
@@ -34,56 +33,35 @@ type metric struct {
 }
 
 var (
-	cpu       = metric{"cpu", nanoseconds, func(s sample) float64 { return s.perOp("cpu_ns") }}
-	wall      = metric{"wall", nanoseconds, func(s sample) float64 { return s.perOp("wall_ns") }}
-	noLogin   = metric{"wall", nanoseconds, func(s sample) float64 { return s["wall_ns"] - s["login_ns"] }}
-	resident  = metric{"rss", kibibytes, func(s sample) float64 { return s["resident_kib"] }}
-	anonymous = metric{"anon", kibibytes, func(s sample) float64 { return s["anonymous_kib"] }}
+	cpu      = metric{"cpu", nanoseconds, func(s sample) float64 { return s.perOp("cpu_ns") }}
+	wall     = metric{"wall", nanoseconds, func(s sample) float64 { return s.perOp("wall_ns") }}
+	noLogin  = metric{"wall", nanoseconds, func(s sample) float64 { return s["wall_ns"] - s["login_ns"] }}
+	resident = metric{"rss", kibibytes, func(s sample) float64 { return s["resident_kib"] }}
+	grown    = metric{"rss", kibibytes, func(s sample) float64 { return s["grown_kib"] }}
+	onDisk   = metric{"disk", bytesEach, func(s sample) float64 { return s["bytes"] }}
 )
 
-// otherClock is the metric that is shown beside the one that counts.
-var otherClock = map[string]metric{cpu.name: wall, wall.name: cpu}
-
-// A rule says how a line is judged.
-type rule int
-
-const (
-	_       rule = iota
-	shown        // not at all
-	speedup      // against's number over subject's is at least bound
-	growth       // subject's number over against's is at most bound
-	limit        // subject's number is at most bound
-)
-
-// A line is one row of the table: a metric of one lane, judged alone or against another lane.
-type line struct {
-	title   string
-	metric  metric
-	subject string // key of a lane
-	against string // key of a lane, for speedup and growth
-	rule    rule
-	bound   float64
-}
-
-// A comparison lets its lanes take turns.
+// A comparison lets its lanes take turns. Its figures are the lanes' medians of one metric; its targets judge.
 type comparison struct {
-	name   string
+	name   string // what -only chooses
+	group  string
+	title  string
+	metric metric
 	rounds int
 	slice  time.Duration
+	pooled bool // ratios of all rounds together: for operations whose single times say nothing
 	lanes  []lane
-	lines  []line
+	after  []fixture // dropped when this is done
+	target []target
 }
 
-func (c comparison) measure() measure { return measure{c.name, c.run} }
+// failures is why a lane has no samples, by key.
+type failures map[string]error
 
 // run opens every lane, then gives each a slice a round, starting with another lane each time. A lane that
 // fails is out; the others go on.
-func (c comparison) run(ctx context.Context, w *workshop) []row {
-	var (
-		runners = map[string]runner{}
-		failed  = map[string]error{}
-		samples = map[string][]sample{}
-	)
+func (c comparison) run(ctx context.Context, w *workshop) result {
+	runners, failed, samples := map[string]runner{}, failures{}, map[string][]sample{}
 	for _, l := range c.lanes {
 		r, err := l.open(ctx, w, c.slice)
 		if err == nil {
@@ -100,7 +78,7 @@ func (c comparison) run(ctx context.Context, w *workshop) []row {
 		for i := range c.lanes {
 			key := c.lanes[(round+i)%len(c.lanes)].key()
 			r := runners[key]
-			if r == nil {
+			if r == nil || ctx.Err() != nil {
 				continue
 			}
 			s, err := r.sample(ctx)
@@ -112,92 +90,56 @@ func (c comparison) run(ctx context.Context, w *workshop) []row {
 			samples[key] = append(samples[key], s)
 		}
 	}
-	var rows []row
-	for _, l := range c.lines {
-		rows = append(rows, c.judge(l, samples, failed))
-	}
-	return rows
-}
-
-// judge makes the row of one line.
-func (c comparison) judge(l line, samples map[string][]sample, failed map[string]error) row {
-	r := row{Measure: c.name, Title: l.title, Clock: l.metric.name, unit: l.metric.unit,
-		Values: map[string]spread{}, Details: map[string]sample{}}
-	for _, lane := range c.lanes {
-		key := lane.key()
-		if lane.column == coffer && key != l.subject && key != l.against {
-			continue
+	for key, err := range failed {
+		if !errors.As(err, new(errAbsent)) && !errors.Is(err, errInfeasible) {
+			fmt.Fprintf(os.Stderr, "bench: %s: %s: %v\n", c.name, key, err)
 		}
-		if failed[key] != nil {
-			r.Errors = append(r.Errors, fmt.Sprintf("%s: %v", key, failed[key]))
-			continue
+	}
+	return c.result(samples, failed)
+}
+
+// result makes the figures and judges the targets.
+func (c comparison) result(samples map[string][]sample, failed failures) result {
+	res := result{Group: c.group, Measure: c.name, Title: c.title, Clock: c.metric.name, unit: c.metric.unit}
+	for _, l := range c.lanes {
+		f := figure{Column: l.column, Label: l.label}
+		if err := failed[l.key()]; err != nil {
+			f.Missing = missing(err)
+		} else {
+			f.Value = spreadOf(numbers(samples[l.key()], c.metric))
+			f.Details = medians(samples[l.key()])
+			if l.column != coffer {
+				r := c.ratios(samples, laneKey(coffer, l.label), l.key(), c.metric)
+				f.Ratio = &r
+				if len(samples[laneKey(coffer, l.label)]) == 0 {
+					f.Ratio = nil
+				}
+			}
 		}
-		r.Values[key] = spreadOf(numbers(samples[key], l.metric))
-		r.Details[key] = medians(samples[key])
-		r.lanes = append(r.lanes, lane)
+		res.Figures = append(res.Figures, f)
 	}
-	r.Target = l.target()
-	if failed[l.subject] != nil || failed[l.against] != nil {
-		r.Verdict = l.verdict(nil)
-		return r
+	for _, t := range c.target {
+		res.Judged = append(res.Judged, c.judge(t, samples, failed))
 	}
-	judged := l.judged(samples, l.metric)
-	r.Rounds, r.Ratio = judged, spreadOf(judged)
-	r.absolute = l.against == ""
-	if other, ok := otherClock[l.metric.name]; ok && !r.absolute && l.rule != shown {
-		s := spreadOf(l.judged(samples, other))
-		r.Other = &s
-	}
-	r.Verdict = l.verdict(&r.Ratio)
-	return r
+	return res
 }
 
-// judged is the number of each round that the bound speaks of.
-func (l line) judged(samples map[string][]sample, m metric) []float64 {
-	subject, against := numbers(samples[l.subject], m), numbers(samples[l.against], m)
-	switch {
-	case l.against == "":
-		return subject
-	case l.rule == speedup:
-		return ratios(against, subject)
-	default:
-		return ratios(subject, against)
+// ratios is how many times the subject's number the other's is.
+func (c comparison) ratios(samples map[string][]sample, subject, other string, m metric) spread {
+	s := spreadOf(ratios(numbers(samples[other], m), numbers(samples[subject], m)))
+	if c.pooled {
+		s.Median = mean(numbers(samples[other], m)) / mean(numbers(samples[subject], m))
 	}
+	return s
 }
 
-func (l line) target() string {
-	switch l.rule {
-	case speedup:
-		return fmt.Sprintf("≥ %g × %s", l.bound, l.against)
-	case growth:
-		return fmt.Sprintf("≤ %g × %s", l.bound, l.against)
-	case limit:
-		return "≤ " + l.metric.unit.format(l.bound)
+// missing is why a lane has no figure, in a word or two.
+func missing(err error) string {
+	var a errAbsent
+	if errors.As(err, &a) {
+		return "lacks " + string(a)
 	}
-	return ""
-}
-
-// verdict judges the median; a question mark says that the bound lies within the quartiles. No spread means
-// that there was nothing to judge.
-func (l line) verdict(s *spread) verdict {
-	if l.rule == shown {
-		return ""
-	}
-	if s == nil {
-		return unmeasured
-	}
-	ok := s.Median <= l.bound
-	if l.rule == speedup {
-		ok = s.Median >= l.bound
-	}
-	v := fail
-	if ok {
-		v = pass
-	}
-	if s.Q1 <= l.bound && l.bound <= s.Q3 {
-		v += "?"
-	}
-	return v
+	return err.Error()
 }
 
 func numbers(samples []sample, m metric) []float64 {
@@ -211,8 +153,22 @@ func numbers(samples []sample, m metric) []float64 {
 // medians is the sample of the medians: it has the parts that a time consists of.
 func medians(samples []sample) sample {
 	out := sample{}
+	if len(samples) == 0 {
+		return out
+	}
 	for name := range samples[0] {
 		out[name] = spreadOf(numbers(samples, metric{of: func(s sample) float64 { return s[name] }})).Median
+	}
+	return out
+}
+
+// columnsOf are the columns of the lanes, each once, in the order of the tables.
+func columnsOf(figures []figure) []string {
+	var out []string
+	for _, column := range columns {
+		if slices.ContainsFunc(figures, func(f figure) bool { return f.Column == column }) {
+			out = append(out, column)
+		}
 	}
 	return out
 }

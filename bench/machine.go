@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,7 @@ type machine struct {
 	FileSystem string `json:"file_system"`
 	Go         string `json:"go"`
 	Source     string `json:"source"`
+	Date       string `json:"date"`
 	Load       string `json:"load"`
 	LoadAfter  string `json:"load_after"`
 }
@@ -34,7 +36,8 @@ var fileSystems = map[int64]string{
 }
 
 func (w *workshop) machine(ctx context.Context) machine {
-	m := machine{CPU: cpuModel(), CPUs: runtime.NumCPU(), Go: runtime.Version(), Load: load(), FileSystem: "unknown"}
+	m := machine{CPU: cpuModel(), CPUs: runtime.NumCPU(), Go: runtime.Version(), Load: load(), FileSystem: "unknown",
+		Date: time.Now().UTC().Format(time.DateOnly)}
 	var uname unix.Utsname
 	if unix.Uname(&uname) == nil {
 		m.Kernel = unix.ByteSliceToString(uname.Release[:])
@@ -83,11 +86,11 @@ func (w *workshop) describe(ctx context.Context) map[string]string {
 			about[name] = "not measured: " + strings.SplitN(m.err.Error(), "\n", 2)[0]
 			continue
 		}
-		dir := filepath.Join(w.dir, name+"-info")
-		env, err := environment(m.path, dir, dir)
+		p, err := newPlace(name, filepath.Join(w.dir, name+"-info"))
 		var info struct{ Description, Version, Cryptoki string }
 		if err == nil {
-			err = ask(ctx, env, &info, w.p11bench, m.path, "info")
+			err = w.p11bench(name, p, "info").ask(ctx, &info)
+			p.close()
 		}
 		if err != nil {
 			about[name] = "does not describe itself: " + err.Error()
@@ -97,6 +100,13 @@ func (w *workshop) describe(ctx context.Context) map[string]string {
 			filepath.Base(m.path))
 		if v := packageVersion(ctx, m.path); v != "" {
 			about[name] += ", " + v
+		}
+	}
+	about[libcrypto] = "not measured: no header files of OpenSSL"
+	if w.missing[libcrypto] == nil {
+		about[libcrypto] = "OpenSSL"
+		if out, err := exec.CommandContext(ctx, "openssl", "version").Output(); err == nil {
+			about[libcrypto] = strings.TrimSpace(string(out))
 		}
 	}
 	return about

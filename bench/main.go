@@ -1,5 +1,6 @@
-// Command bench measures coffer beside another PKCS #11 module and beside Go's bare standard library, and
-// prints the ratios that coffer promises. It is the only place of the project where time is measured.
+// Command bench measures coffer beside other PKCS #11 modules, beside Go's bare standard library and beside
+// OpenSSL's libcrypto, and prints the ratios that coffer promises. It is the only place of the project where
+// time is measured.
 //
 // # Design
 //
@@ -31,19 +32,14 @@ type options struct {
 	only   *regexp.Regexp
 	json   string
 	dir    string
+	out    string
+	accept string
 	rounds int
 	slice  time.Duration
 	quick  bool
-	strict bool
-}
-
-// peerPaths is where distributions put SoftHSM2.
-var peerPaths = []string{
-	"/usr/lib/softhsm/libsofthsm2.so",
-	"/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-	"/usr/lib64/pkcs11/libsofthsm2.so",
-	"/usr/lib64/softhsm/libsofthsm2.so",
-	"/usr/local/lib/softhsm/libsofthsm2.so",
+	// million adds the tokens of 1 000 000 objects.
+	million bool
+	strict  bool
 }
 
 func parse(args []string) (options, error) {
@@ -51,13 +47,16 @@ func parse(args []string) (options, error) {
 	var only string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.coffer, "coffer", "", "measure this `module` (default: build one from the source tree)")
-	f.StringVar(&o.peer, "peer", "", "compare with this `module` (default: SoftHSM2 where it is installed)")
+	f.StringVar(&o.peer, "peer", "", "put this `module` in SoftHSM2's place")
 	f.StringVar(&only, "only", "", "measure only what matches this `regexp`, for example 'gcm|find'")
 	f.StringVar(&o.json, "json", "", "also write every result and every round to this `file`")
 	f.StringVar(&o.dir, "dir", "", "keep programs and tokens below this `folder`, removed at the end (default: the system's)")
-	f.IntVar(&o.rounds, "rounds", 0, "`number` of rounds (default 31, 9 with -quick; less where a round is long)")
-	f.DurationVar(&o.slice, "slice", 80*time.Millisecond, "`length` of a slice")
-	f.BoolVar(&o.quick, "quick", false, "fewer rounds, and 10 000 objects instead of 100 000")
+	f.StringVar(&o.out, "out", "build/bench", "write a table and a plot of each group to this `folder`")
+	f.StringVar(&o.accept, "accept", "", "also make the figures the accepted ones: replace the tables in this `file` and the plots beside it")
+	f.IntVar(&o.rounds, "rounds", 0, "`number` of rounds (default 15, 7 with -quick; less where a round is long)")
+	f.DurationVar(&o.slice, "slice", 0, "`length` of a slice (default 60ms, 30ms with -quick)")
+	f.BoolVar(&o.quick, "quick", false, "only what has a limit, in fewer and shorter rounds")
+	f.BoolVar(&o.million, "million", false, "also tokens of 1 000 000 objects")
 	f.BoolVar(&o.strict, "strict", false, "exit with 1 if a target is missed or could not be measured")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -66,17 +65,15 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("what is %q?", f.Arg(0))
 	}
 	if o.rounds == 0 {
-		o.rounds = 31
+		o.rounds = 15
 		if o.quick {
-			o.rounds = 9
+			o.rounds = 7
 		}
 	}
-	if o.peer == "" {
-		for _, p := range peerPaths {
-			if _, err := os.Stat(p); err == nil {
-				o.peer = p
-				break
-			}
+	if o.slice == 0 {
+		o.slice = 60 * time.Millisecond
+		if o.quick {
+			o.slice = 30 * time.Millisecond
 		}
 	}
 	var err error
@@ -116,16 +113,22 @@ func run(ctx context.Context, o options) (missed bool, err error) {
 		if !o.only.MatchString(m.name) || ctx.Err() != nil {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "bench: %s\n", m.name)
-		rep.Rows = append(rep.Rows, m.run(ctx, w)...)
+		start := time.Now()
+		results := m.run(ctx, w)
+		rep.Results = append(rep.Results, results...)
+		fmt.Fprintf(os.Stderr, "bench: %s, %v\n", m.name, time.Since(start).Round(100*time.Millisecond))
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	rep.Machine.LoadAfter = load()
 	rep.print(os.Stdout)
+	err = rep.write(o.out)
 	if o.json != "" {
-		err = rep.save(o.json)
+		err = errors.Join(err, rep.save(o.json))
+	}
+	if o.accept != "" {
+		err = errors.Join(err, rep.accept(o.accept))
 	}
 	return rep.missed(), err
 }

@@ -9,46 +9,42 @@ import (
 	"text/tabwriter"
 )
 
-// A verdict is what became of a target; pass and fail may carry a question mark.
-type verdict string
+// A figure is what one contender did in a comparison.
+type figure struct {
+	Column  string  `json:"column"`
+	Label   string  `json:"label,omitempty"`
+	Value   spread  `json:"value"` // in the unit of the comparison
+	Ratio   *spread `json:"ratio,omitempty"`
+	Missing string  `json:"missing,omitempty"` // why there is no value
+	Details sample  `json:"details,omitempty"` // the median of every number of its samples
+}
 
-const (
-	pass       verdict = "pass"
-	fail       verdict = "FAIL"
-	unmeasured verdict = "not measured"
-)
+// A result is a comparison that was made.
+type result struct {
+	Group   string   `json:"group"`
+	Measure string   `json:"measure"`
+	Title   string   `json:"title"`
+	Clock   string   `json:"clock"`
+	Figures []figure `json:"figures"`
+	Judged  []judged `json:"judged,omitempty"`
 
-// A row is one line of the table with what stands behind it.
-type row struct {
-	Measure string            `json:"measure"`
-	Title   string            `json:"title"`
-	Clock   string            `json:"clock"`
-	Values  map[string]spread `json:"values"` // by lane, in nanoseconds or KiB
-	Ratio   spread            `json:"ratio"`  // or the value, where the target is one
-	Other   *spread           `json:"other_clock_ratio,omitempty"`
-	Target  string            `json:"target,omitempty"`
-	Verdict verdict           `json:"verdict,omitempty"`
-	Rounds  []float64         `json:"rounds"`
-	Details map[string]sample `json:"details,omitempty"` // by lane: the median of every number of its samples
-	Errors  []string          `json:"errors,omitempty"`
-
-	lanes    []lane // of Values, in order
-	unit     unit
-	absolute bool
+	unit unit
 }
 
 // A report is everything that is printed.
 type report struct {
 	Machine machine           `json:"machine"`
 	Modules map[string]string `json:"modules"`
-	Rows    []row             `json:"rows"`
+	Results []result          `json:"results"`
 }
 
-// missed says whether a target was not met or not measured.
+// missed says whether a target was not met or not measured for want of coffer.
 func (rep report) missed() bool {
-	for _, r := range rep.Rows {
-		if v := r.Verdict; v == unmeasured || strings.HasPrefix(string(v), string(fail)) {
-			return true
+	for _, r := range rep.Results {
+		for _, j := range r.Judged {
+			if strings.HasPrefix(string(j.Verdict), string(miss)) || (j.Verdict == unmeasured && strings.HasPrefix(j.Why, coffer)) {
+				return true
+			}
 		}
 	}
 	return false
@@ -62,63 +58,99 @@ func (rep report) save(file string) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
-// print writes the facts and the table. Medians; [quartiles] of the paired rounds.
+// print writes the facts and both tables. Medians; [quartiles] of the paired rounds.
 func (rep report) print(out io.Writer) {
 	m := rep.Machine
-	fmt.Fprintf(out, "machine   %s, %d CPUs, Linux %s, stores on %s\n", m.CPU, m.CPUs, m.Kernel, m.FileSystem)
-	fmt.Fprintf(out, "load      %s before, %s after\n", m.Load, m.LoadAfter)
-	fmt.Fprintf(out, "source    %s, %s\n", m.Source, m.Go)
-	fmt.Fprintf(out, "coffer    %s\n", rep.Modules[coffer])
-	fmt.Fprintf(out, "softhsm2  %s\n\n", rep.Modules[peer])
-
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "measure\tcoffer\tsofthsm2\tbare Go\tclock\tratio [quartiles]\tother clock\ttarget\tverdict")
-	for _, r := range rep.Rows {
-		ratio, other := "", ""
-		format := short
-		if r.absolute {
-			format = r.unit.format
-		}
-		switch n := len(r.Rounds); {
-		case n == 1:
-			ratio = format(r.Ratio.Median)
-		case n > 1:
-			ratio = fmt.Sprintf("%s [%s–%s]", format(r.Ratio.Median), format(r.Ratio.Q1), format(r.Ratio.Q3))
-		}
-		if r.Other != nil {
-			other = short(r.Other.Median)
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Title, r.cell(coffer), r.cell(peer), r.cell(bare),
-			r.Clock, ratio, other, r.Target, r.Verdict)
+	fmt.Fprintf(out, "machine       %s, %d CPUs, Linux %s, stores on %s\n", m.CPU, m.CPUs, m.Kernel, m.FileSystem)
+	fmt.Fprintf(out, "load          %s before, %s after\n", m.Load, m.LoadAfter)
+	fmt.Fprintf(out, "source        %s of %s, %s\n", m.Source, m.Date, m.Go)
+	for _, name := range append(append([]string{}, modules...), libcrypto) {
+		fmt.Fprintf(out, "%-13s %s\n", name, rep.Modules[name])
 	}
-	table.Flush()
-	rep.printErrors(out)
+	rep.printFigures(out)
+	rep.printTargets(out)
 }
 
-// printErrors says why something is missing, each reason once.
-func (rep report) printErrors(out io.Writer) {
-	seen := map[string]bool{}
-	for _, r := range rep.Rows {
-		for _, e := range r.Errors {
-			text := r.Measure + ": " + e
-			if !seen[text] {
-				seen[text] = true
-				fmt.Fprintf(out, "\n%s\n", text)
+// printFigures is one table a group: times, and behind each how many times coffer's it is.
+func (rep report) printFigures(out io.Writer) {
+	for _, group := range rep.groups() {
+		results := rep.of(group)
+		var all []figure
+		for _, r := range results {
+			all = append(all, r.Figures...)
+		}
+		used := columnsOf(all)
+		fmt.Fprintf(out, "\n%s: time (or size), and × that of coffer\n", group)
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintf(table, "measure\tclock\t%s\n", strings.Join(used, "\t"))
+		for _, r := range results {
+			fmt.Fprintf(table, "%s\t%s", r.Title, r.Clock)
+			for _, column := range used {
+				fmt.Fprintf(table, "\t%s", r.cell(column))
 			}
+			fmt.Fprintln(table)
+		}
+		table.Flush()
+	}
+}
+
+// printTargets is the table of limits, one a line.
+func (rep report) printTargets(out io.Writer) {
+	fmt.Fprintf(out, "\nlimits: the ratio [quartiles of its rounds] to whom, or the value; above 1 coffer is faster where it is ≥\n")
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "measure\tclock\tagainst\tvalue\tlimit\tverdict")
+	count := map[verdict]int{}
+	for _, r := range rep.Results {
+		for _, j := range r.Judged {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", j.Title, j.Clock, j.Against, j.Text, j.Limit, j.verdict())
+			count[verdict(strings.TrimSuffix(string(j.Verdict), "?"))]++
 		}
 	}
+	table.Flush()
+	fmt.Fprintf(out, "\n%d pass, %d miss, %d not measured\n", count[pass], count[miss], count[unmeasured])
+}
+
+func (j judged) verdict() string {
+	if j.Why != "" {
+		return string(j.Verdict) + ": " + j.Why
+	}
+	return string(j.Verdict)
+}
+
+// groups are the names of the groups, in their order.
+func (rep report) groups() []string {
+	var out []string
+	for _, r := range rep.Results {
+		if len(out) == 0 || out[len(out)-1] != r.Group {
+			out = append(out, r.Group)
+		}
+	}
+	return out
+}
+
+func (rep report) of(group string) []result {
+	var out []result
+	for _, r := range rep.Results {
+		if r.Group == group {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // cell is the medians of a column's lanes.
-func (r row) cell(column string) string {
+func (r result) cell(column string) string {
 	var parts []string
-	for _, l := range r.lanes {
-		if l.column != column {
+	for _, f := range r.Figures {
+		if f.Column != column || f.Missing != "" {
 			continue
 		}
-		text := r.unit.format(r.Values[l.key()].Median)
-		if l.label != "" {
-			text += " @" + l.label
+		text := r.unit.format(f.Value.Median)
+		if f.Ratio != nil {
+			text += " ×" + short(f.Ratio.Median)
+		}
+		if f.Label != "" {
+			text += " @" + f.Label
 		}
 		parts = append(parts, text)
 	}
@@ -135,23 +167,26 @@ const (
 	_ unit = iota
 	nanoseconds
 	kibibytes
+	bytesEach
 	allocs
 )
 
 func (u unit) format(v float64) string {
-	switch u {
-	case nanoseconds:
-		switch {
-		case v < 1e3:
-			return short(v) + " ns"
-		case v < 1e6:
-			return short(v/1e3) + " µs"
-		case v < 1e9:
-			return short(v/1e6) + " ms"
-		}
+	switch {
+	case u == nanoseconds && v < 0:
+		return "-" + u.format(-v)
+	case u == nanoseconds && v < 1e3:
+		return short(v) + " ns"
+	case u == nanoseconds && v < 1e6:
+		return short(v/1e3) + " µs"
+	case u == nanoseconds && v < 1e9:
+		return short(v/1e6) + " ms"
+	case u == nanoseconds:
 		return short(v/1e9) + " s"
-	case kibibytes:
+	case u == kibibytes:
 		return short(v/1024) + " MiB"
+	case u == bytesEach:
+		return short(v) + " B"
 	}
 	return fmt.Sprintf("%.0f", v)
 }

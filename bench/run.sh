@@ -1,18 +1,10 @@
 #!/usr/bin/env bash
-# Measures coffer beside SoftHSM2 (installed from Debian's package if it is missing) and beside Go's bare
-# standard library. Options go to the driver; -h lists them.
+# Measures coffer beside SoftHSM2, openCryptoki and NSS (installed from Debian's packages where they are
+# missing), beside Go's bare standard library and OpenSSL's libcrypto. Options go to the driver; -h lists them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-installed() { compgen -G '/usr/lib*/softhsm/libsofthsm2.so' || compgen -G '/usr/lib/*/softhsm/libsofthsm2.so' ||
-	compgen -G '/usr/lib64/pkcs11/libsofthsm2.so' || compgen -G '/usr/local/lib/softhsm/libsofthsm2.so'; }
-
-if ! installed >/dev/null; then
-	root=()
-	if [ "$(id -u)" != 0 ]; then root=(sudo -n); fi
-	"${root[@]}" apt-get install -y --no-install-recommends softhsm2 >&2 ||
-		echo 'bench: softhsm2 cannot be installed: coffer is measured without its peer' >&2
-fi
+tests/setup.sh build bench >&2 || echo 'bench: not every peer can be installed: what is not there is not measured' >&2
 
 # The driver is built, not `go run`: its exit code is the script's.
 driver=$(mktemp -d)

@@ -35,3 +35,20 @@ func ratios(num, den []float64) []float64 {
 	}
 	return out
 }
+
+// differences subtracts pair by pair.
+func differences(a, b []float64) []float64 {
+	out := make([]float64, 0, len(a))
+	for i := range min(len(a), len(b)) {
+		out = append(out, a[i]-b[i])
+	}
+	return out
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}

@@ -29,14 +29,22 @@ type runner interface {
 	close() error
 }
 
+// errAbsent says that a contender has no such thing, which is no fault.
+type errAbsent string
+
+func (e errAbsent) Error() string { return string(e) }
+
 // decode reads an answer into v, or the error it holds.
 func decode(line []byte, v any) error {
-	var failed struct{ Error string }
+	var failed struct{ Error, Absent string }
 	if err := json.Unmarshal(line, &failed); err != nil {
 		return fmt.Errorf("answer %q: %w", line, err)
 	}
-	if failed.Error != "" {
+	switch {
+	case failed.Error != "":
 		return errors.New(failed.Error)
+	case failed.Absent != "":
+		return errAbsent(failed.Absent)
 	}
 	return json.Unmarshal(line, v)
 }
@@ -44,40 +52,48 @@ func decode(line []byte, v any) error {
 // answerTimeout bounds the wait for one answer of a worker; a module that hangs costs one measure.
 const answerTimeout = 2 * time.Minute
 
-// ask runs a program to its end and decodes its one answer into v.
-func ask(ctx context.Context, env []string, v any, program string, args ...string) error {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = env
+// A command is a program with its arguments, in a place.
+type command struct {
+	place
+	program string
+	args    []string
+}
+
+func (c command) make(ctx context.Context) *exec.Cmd {
+	line := append(append(append([]string{}, c.prefix...), c.program), c.args...)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
+	cmd.Env = c.env
 	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	return cmd
+}
+
+// ask runs the command to its end and decodes its one answer into v.
+func (c command) ask(ctx context.Context, v any) error {
+	out, err := c.make(ctx).Output()
 	if len(out) > 0 {
 		if derr := decode(out, v); derr != nil {
 			return derr
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", args, err)
+		return fmt.Errorf("%s: %w", c.args, err)
 	}
 	return nil
 }
 
 // A process is a runner that starts a program anew for each sample.
-type process struct {
-	env     []string
-	program string
-	args    []string
-}
+type process command
 
-func (p *process) sample(ctx context.Context) (sample, error) {
+func (p process) sample(ctx context.Context) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	// The answer holds numbers only.
 	var s sample
-	err := ask(ctx, p.env, &s, p.program, p.args...)
+	err := command(p).ask(ctx, &s)
 	return s, err
 }
 
-func (p *process) close() error { return nil }
+func (process) close() error { return nil }
 
 // A worker is a runner that keeps a program alive and asks it for one slice a sample.
 type worker struct {
@@ -87,11 +103,9 @@ type worker struct {
 	slice time.Duration
 }
 
-// startWorker returns when the program is ready.
-func startWorker(ctx context.Context, slice time.Duration, env []string, program string, args ...string) (*worker, error) {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = env
-	cmd.Stderr = os.Stderr
+// start returns when the program is ready.
+func (c command) start(ctx context.Context, slice time.Duration) (*worker, error) {
+	cmd := c.make(ctx)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -140,4 +154,54 @@ func (w *worker) close() error {
 	timer := time.AfterFunc(answerTimeout, func() { w.cmd.Process.Kill() })
 	defer timer.Stop()
 	return w.cmd.Wait()
+}
+
+// A crowd is workers that have their slices at the same time.
+type crowd []*worker
+
+// startCrowd starts n of them, one after the other: all use one token.
+func (c command) startCrowd(ctx context.Context, slice time.Duration, n int) (crowd, error) {
+	var all crowd
+	for range n {
+		w, err := c.start(ctx, slice)
+		if err != nil {
+			all.close()
+			return nil, err
+		}
+		all = append(all, w)
+	}
+	return all, nil
+}
+
+// sample adds up what all did; the time that passed is the longest of theirs.
+func (all crowd) sample(ctx context.Context) (sample, error) {
+	type answer struct {
+		sample sample
+		err    error
+	}
+	answers := make(chan answer)
+	for _, w := range all {
+		go func() {
+			s, err := w.sample(ctx)
+			answers <- answer{s, err}
+		}()
+	}
+	sum := sample{}
+	var err error
+	for range all {
+		a := <-answers
+		err = errors.Join(err, a.err)
+		sum["ops"] += a.sample["ops"]
+		sum["cpu_ns"] += a.sample["cpu_ns"]
+		sum["wall_ns"] = max(sum["wall_ns"], a.sample["wall_ns"])
+	}
+	return sum, err
+}
+
+func (all crowd) close() error {
+	var err error
+	for i := len(all) - 1; i >= 0; i-- {
+		err = errors.Join(err, all[i].close())
+	}
+	return err
 }

@@ -41,6 +41,9 @@ for target in "$@"; do
       ;;
     bench)
       need /usr/lib/softhsm/libsofthsm2.so softhsm2
+      need '/usr/lib/*/pkcs11/libopencryptoki.so' opencryptoki
+      need '/usr/lib/*/libsoftokn3.so' libnss3
+      need /usr/include/openssl/evp.h libssl-dev
       ;;
     *)
       echo "setup.sh: unknown target $target" >&2
@@ -67,6 +70,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     for package in "${missing[@]}"; do
       case $package in
         nginx) $sudo systemctl disable --quiet nginx ;;
+        opencryptoki) $sudo systemctl disable --quiet pkcsslotd ;;
         openssh-server) $sudo systemctl disable --quiet ssh ;;
       esac
     done

@@ -1,25 +1,15 @@
 // Command bare measures what Go's standard library does with a kept key: the price that a module written
 // in Go pays in any case. It speaks the protocol of p11bench's serve command:
 //
-//	bare gcm SIZE | sign p256|ed25519|rsa2048
+//	bare FOLDER MEASURE ARGUMENT...
 //
-// Each line of standard input is a number of milliseconds; the answer is what was done in that time.
+// RSA keys are kept in FOLDER, so that nobody waits twice for their making. Each line of standard input is a number of milliseconds; the answer is what was done in that time.
 package main
 
 import (
 	"bufio"
-	"crypto"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -34,13 +24,20 @@ const minBatch = 200 * time.Microsecond
 func main() {
 	out := json.NewEncoder(os.Stdout)
 	if err := serve(os.Args[1:], out); err != nil {
-		out.Encode(map[string]string{"error": err.Error()})
+		what := "error"
+		if errors.As(err, new(absent)) {
+			what = "absent"
+		}
+		out.Encode(map[string]string{what: err.Error()})
 		os.Exit(1)
 	}
 }
 
 func serve(args []string, out *json.Encoder) error {
-	op, err := operation(args)
+	if len(args) < 2 {
+		return errors.New("usage: bare FOLDER MEASURE ARGUMENT...")
+	}
+	op, err := prepare(args[0], args[1:])
 	if err != nil {
 		return err
 	}
@@ -73,7 +70,7 @@ type slice struct {
 }
 
 // runSlice repeats op for length; batch is how often between readings of the clock, and is kept.
-func runSlice(op func() error, length time.Duration, batch *int) (slice, error) {
+func runSlice(op operation, length time.Duration, batch *int) (slice, error) {
 	var s slice
 	cpu, start := cpuTime(), time.Now()
 	for last := time.Duration(0); ; {
@@ -104,72 +101,35 @@ func cpuTime() int64 {
 	return t.Nano()
 }
 
-// operation returns one operation with its key made ready, as a caller of the library would keep it.
-func operation(args []string) (func() error, error) {
-	if len(args) != 2 {
-		return nil, errors.New("usage: bare gcm SIZE | sign p256|ed25519|rsa2048")
-	}
-	switch args[0] {
-	case "gcm":
-		size, err := strconv.Atoi(args[1])
-		if err != nil {
-			return nil, err
-		}
-		return sealer(size)
-	case "sign":
-		return signer(args[1])
-	}
-	return nil, fmt.Errorf("unknown measure %s", args[0])
+// An operation is what is repeated, with its key made ready, as a caller of the library would keep it.
+type operation func() error
+
+// absent says that the standard library has no such thing, which is no fault.
+type absent string
+
+func (a absent) Error() string { return string(a) }
+
+// measures makes an operation ready from its arguments.
+var measures = map[string]func(folder string, args []string) (operation, error){
+	"encrypt":     cipherOperation(true),
+	"decrypt":     cipherOperation(false),
+	"message":     func(folder string, args []string) (operation, error) { return seal("aes-gcm", args, true) },
+	"digest":      digest,
+	"mac":         mac,
+	"random":      random,
+	"sign":        sign,
+	"verify":      verify,
+	"oaep":        oaep,
+	"derive":      derive,
+	"encapsulate": encapsulate,
+	"decapsulate": decapsulate,
+	"generate":    generate,
 }
 
-func sealer(size int) (func() error, error) {
-	key := make([]byte, 32)
-	rand.Read(key)
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
+func prepare(folder string, args []string) (operation, error) {
+	make, ok := measures[strings.TrimSuffix(args[0], "-many")]
+	if !ok {
+		return nil, absent(args[0])
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, err
-	}
-	var (
-		iv    = make([]byte, aead.NonceSize())
-		src   = make([]byte, size)
-		dst   = make([]byte, 0, size+aead.Overhead())
-		count uint64
-	)
-	rand.Read(src) // else every page of it is the kernel's one page of zeros
-	return func() error {
-		count++
-		binary.LittleEndian.PutUint64(iv, count)
-		aead.Seal(dst, iv, src, nil)
-		return nil
-	}, nil
-}
-
-func signer(kind string) (func() error, error) {
-	digest := make([]byte, 32)
-	rand.Read(digest)
-	switch kind {
-	case "p256":
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		return func() error {
-			_, err := ecdsa.SignASN1(rand.Reader, key, digest)
-			return err
-		}, err
-	case "ed25519":
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		return func() error {
-			ed25519.Sign(key, digest)
-			return nil
-		}, err
-	case "rsa2048":
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		return func() error {
-			_, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest)
-			return err
-		}, err
-	}
-	return nil, fmt.Errorf("unknown kind of key %s", kind)
+	return make(folder, args[1:])
 }

@@ -26,15 +26,27 @@ void answer(const char *format, ...)
 }
 
 /* The text goes into a JSON string as it is: formats and arguments hold no quotes or backslashes. */
-void fail(const char *format, ...)
+static void end(const char *what, const char *format, va_list args) __attribute__((noreturn));
+static void end(const char *what, const char *format, va_list args)
 {
 	char text[512];
+	vsnprintf(text, sizeof text, format, args);
+	answer("{\"%s\":\"%s\"}", what, text);
+	_exit(1);
+}
+
+void fail(const char *format, ...)
+{
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	answer("{\"error\":\"%s\"}", text);
-	_exit(1);
+	end("error", format, args);
+}
+
+void absent(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	end("absent", format, args);
 }
 
 void fail_rv(const char *function, unsigned long rv)

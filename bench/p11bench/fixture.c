@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
@@ -21,107 +22,84 @@ void command_info(void)
 	CALL(C_Finalize, NULL);
 }
 
-/* Makes the token in the first free slot, with both PINs. */
-void command_init(void)
+static int is_bench(const CK_TOKEN_INFO *info)
+{
+	return !memcmp(info->label, TOKEN_LABEL " ", sizeof TOKEN_LABEL);
+}
+
+/* Makes the token, with both PINs, in the slot that has it already without PINs (NSS) or else in the first free
+ * one; then the keys of the names. P11BENCH_SO_PIN is the PIN that a new token has to be initialised with, if
+ * it matters. */
+void command_init(int keys, char **names)
 {
 	module_initialize();
-	CK_SLOT_ID slots[64], slot;
-	CK_ULONG count = LEN(slots), i;
+	CK_SLOT_ID slots[64], slot = 0;
+	CK_TOKEN_INFO info;
+	CK_ULONG count = LEN(slots);
+	int chosen = 0, made = 0;
 	CALL(C_GetSlotList, CK_FALSE, slots, &count);
-	for (i = 0; i < count; i++) {
-		CK_TOKEN_INFO info;
-		if (p11->C_GetTokenInfo(slots[i], &info) != CKR_OK || !(info.flags & CKF_TOKEN_INITIALIZED))
-			break;
+	for (CK_ULONG i = 0; i < count && !made; i++) {
+		int token = p11->C_GetTokenInfo(slots[i], &info) == CKR_OK;
+		made = token && is_bench(&info);
+		if (made || (!chosen && (!token || !(info.flags & CKF_TOKEN_INITIALIZED)))) {
+			slot = slots[i];
+			chosen = 1;
+		}
 	}
-	if (i == count)
+	if (!chosen)
 		fail("no free slot among %lu", (unsigned long)count);
-	slot = slots[i];
 
-	CK_UTF8CHAR label[32];
-	memset(label, ' ', sizeof label);
-	memcpy(label, TOKEN_LABEL, sizeof TOKEN_LABEL - 1);
-	CALL(C_InitToken, slot, (CK_UTF8CHAR *)SO_PIN, sizeof SO_PIN - 1, label);
+	const char *first = getenv("P11BENCH_SO_PIN"), *so = first ? first : SO_PIN;
+	if (!made) {
+		CK_UTF8CHAR label[32];
+		memset(label, ' ', sizeof label);
+		memcpy(label, TOKEN_LABEL, sizeof TOKEN_LABEL - 1);
+		CALL(C_InitToken, slot, (CK_UTF8CHAR *)so, strlen(so), label);
+	}
 	CK_SESSION_HANDLE session = open_session(slot);
-	CALL(C_Login, session, CKU_SO, (CK_UTF8CHAR *)SO_PIN, sizeof SO_PIN - 1);
-	CALL(C_InitPIN, session, (CK_UTF8CHAR *)USER_PIN, sizeof USER_PIN - 1);
+	CALL(C_Login, session, CKU_SO, (CK_UTF8CHAR *)so, strlen(so));
+	CALL(C_GetTokenInfo, slot, &info);
+	if (info.flags & CKF_SO_PIN_TO_BE_CHANGED)
+		CALL(C_SetPIN, session, (CK_UTF8CHAR *)so, strlen(so), (CK_UTF8CHAR *)SO_PIN, sizeof SO_PIN - 1);
+	/* openCryptoki wants a first PIN of the SO's, which the user changes. */
+	CALL(C_InitPIN, session, (CK_UTF8CHAR *)"23456781", 8);
+	CALL(C_Logout, session);
+	CALL(C_Login, session, CKU_USER, (CK_UTF8CHAR *)"23456781", 8);
+	CALL(C_SetPIN, session, (CK_UTF8CHAR *)"23456781", 8, (CK_UTF8CHAR *)USER_PIN, sizeof USER_PIN - 1);
+	CALL(C_Logout, session);
+	log_in(session);
+	for (int i = 0; i < keys; i++)
+		key_on_token(session, names[i]);
 	CALL(C_Finalize, NULL);
 	answer("{}");
-}
-
-/* Generates a key pair on the token; extra is the one attribute that chooses curve or size. */
-static CK_RV generate_pair(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE type, const char *label, CK_ATTRIBUTE extra)
-{
-	static CK_BYTE exponent[] = { 1, 0, 1 };
-	CK_MECHANISM mechanism = { type, NULL, 0 };
-	CK_ULONG length = strlen(label);
-	CK_ATTRIBUTE public[] = {
-		{ CKA_TOKEN, &yes, sizeof yes },
-		{ CKA_VERIFY, &yes, sizeof yes },
-		{ CKA_LABEL, (void *)label, length },
-		{ CKA_ID, (void *)label, length },
-		extra,
-		{ CKA_PUBLIC_EXPONENT, exponent, sizeof exponent },
-	};
-	CK_ATTRIBUTE private[] = {
-		{ CKA_TOKEN, &yes, sizeof yes },
-		{ CKA_PRIVATE, &yes, sizeof yes },
-		{ CKA_SENSITIVE, &yes, sizeof yes },
-		{ CKA_EXTRACTABLE, &no, sizeof no },
-		{ CKA_SIGN, &yes, sizeof yes },
-		{ CKA_LABEL, (void *)label, length },
-		{ CKA_ID, (void *)label, length },
-	};
-	CK_OBJECT_HANDLE pub, priv;
-	CK_ULONG count = LEN(public) - (extra.type == CKA_MODULUS_BITS ? 0 : 1);
-	return p11->C_GenerateKeyPair(session, &mechanism, public, count, private, LEN(private), &pub, &priv);
-}
-
-/* Puts the keys there that the measures use, P-256 first: every fixture has that one. */
-void command_keys(void)
-{
-	static CK_BYTE p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
-	static CK_BYTE ed25519[] = { 0x06, 0x03, 0x2b, 0x65, 0x70 };
-	static CK_BYTE edwards25519[] = "\x13\x0c" "edwards25519";
-	CK_ULONG bits = 2048, bytes = 32;
-	CK_RV rv;
-
-	module_initialize();
-	CK_SESSION_HANDLE session = login();
-	CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
-	CK_ATTRIBUTE aes[] = {
-		{ CKA_TOKEN, &yes, sizeof yes },
-		{ CKA_PRIVATE, &yes, sizeof yes },
-		{ CKA_SENSITIVE, &yes, sizeof yes },
-		{ CKA_EXTRACTABLE, &no, sizeof no },
-		{ CKA_ENCRYPT, &yes, sizeof yes },
-		{ CKA_LABEL, LABEL_AES, sizeof LABEL_AES - 1 },
-		{ CKA_ID, LABEL_AES, sizeof LABEL_AES - 1 },
-		{ CKA_VALUE_LEN, &bytes, sizeof bytes },
-	};
-	CK_OBJECT_HANDLE key;
-	CALL(C_GenerateKey, session, &mechanism, aes, LEN(aes), &key);
-
-	rv = generate_pair(session, CKM_EC_KEY_PAIR_GEN, LABEL_P256, (CK_ATTRIBUTE){ CKA_EC_PARAMS, p256, sizeof p256 });
-	if (rv != CKR_OK)
-		fail_rv("C_GenerateKeyPair, P-256", rv);
-	rv = generate_pair(session, CKM_RSA_PKCS_KEY_PAIR_GEN, LABEL_RSA2048,
-			   (CK_ATTRIBUTE){ CKA_MODULUS_BITS, &bits, sizeof bits });
-	if (rv != CKR_OK)
-		fail_rv("C_GenerateKeyPair, RSA-2048", rv);
-	/* v3.0 allows the object identifier and the curve's name; some modules know only one of them. A module
-	 * without Edwards curves still has a token: the measure of Ed25519 then fails, alone. */
-	rv = generate_pair(session, CKM_EC_EDWARDS_KEY_PAIR_GEN, LABEL_ED25519,
-			   (CK_ATTRIBUTE){ CKA_EC_PARAMS, ed25519, sizeof ed25519 });
-	if (rv != CKR_OK)
-		rv = generate_pair(session, CKM_EC_EDWARDS_KEY_PAIR_GEN, LABEL_ED25519,
-				   (CK_ATTRIBUTE){ CKA_EC_PARAMS, edwards25519, sizeof edwards25519 - 1 });
-	CALL(C_Finalize, NULL);
-	answer("{\"ed25519\":%s}", rv == CKR_OK ? "true" : "false");
 }
 
 int object_name(char *name, unsigned long i)
 {
 	return snprintf(name, 32, "object-%08lu", i);
+}
+
+/* A private AES key with that label and id. */
+CK_OBJECT_HANDLE create_object(CK_SESSION_HANDLE session, const char *name, int length, int on_token)
+{
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_AES;
+	CK_BYTE value[16] = { 0 };
+	memcpy(value, name + (length > 16 ? length - 16 : 0), length > 16 ? 16 : length);
+	CK_ATTRIBUTE template[] = {
+		{ CKA_CLASS, &class, sizeof class },
+		{ CKA_KEY_TYPE, &type, sizeof type },
+		{ CKA_TOKEN, on_token ? &yes : &no, sizeof yes },
+		{ CKA_PRIVATE, &yes, sizeof yes },
+		{ CKA_SENSITIVE, &yes, sizeof yes },
+		{ CKA_ENCRYPT, &yes, sizeof yes },
+		{ CKA_LABEL, (void *)name, length },
+		{ CKA_ID, (void *)name, length },
+		{ CKA_VALUE, value, sizeof value },
+	};
+	CK_OBJECT_HANDLE object;
+	CALL(C_CreateObject, session, template, LEN(template), &object);
+	return object;
 }
 
 /* One thread's share of a fill: objects first, first+step, ... below end. */
@@ -135,26 +113,10 @@ static void *fill_share(void *arg)
 {
 	struct share *s = arg;
 	CK_SESSION_HANDLE session = open_session(s->slot);
-	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
-	CK_KEY_TYPE type = CKK_AES;
-	CK_BYTE value[16] = { 0 };
 	for (unsigned long i = s->first; i < s->end; i += s->step) {
 		char name[32];
 		int length = object_name(name, i);
-		memcpy(value, &i, sizeof i);
-		CK_ATTRIBUTE template[] = {
-			{ CKA_CLASS, &class, sizeof class },
-			{ CKA_KEY_TYPE, &type, sizeof type },
-			{ CKA_TOKEN, &yes, sizeof yes },
-			{ CKA_PRIVATE, &yes, sizeof yes },
-			{ CKA_SENSITIVE, &yes, sizeof yes },
-			{ CKA_ENCRYPT, &yes, sizeof yes },
-			{ CKA_LABEL, name, length },
-			{ CKA_ID, name, length },
-			{ CKA_VALUE, value, sizeof value },
-		};
-		CK_OBJECT_HANDLE object;
-		CALL(C_CreateObject, session, template, LEN(template), &object);
+		create_object(session, name, length, 1);
 	}
 	return NULL;
 }
