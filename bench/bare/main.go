@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func main() {
 
 func serve(args []string, out *json.Encoder) error {
 	if len(args) < 2 {
-		return errors.New("usage: bare FOLDER MEASURE ARGUMENT...")
+		return errors.New("usage: bare FOLDER MEASURE [ARGUMENT]")
 	}
 	op, err := prepare(args[0], args[1:])
 	if err != nil {
@@ -59,6 +60,7 @@ func serve(args []string, out *json.Encoder) error {
 			return err
 		}
 	}
+	runtime.KeepAlive(result)
 	return in.Err()
 }
 
