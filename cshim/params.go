@@ -25,17 +25,18 @@ type parameter struct {
 
 // parameters has a row for each kind but ParamNone.
 var parameters = [p11.NumParamKinds]parameter{
-	p11.ParamIV:         {decode: decodeIV},
-	p11.OptionalIV:      {decode: decodeIV, optional: true},
-	p11.ParamCTR:        {decode: decodeCTR},
-	p11.ParamGCM:        {decode: decodeGCM},
-	p11.ParamULong:      {decode: decodeULong},
-	p11.ParamPSS:        {decode: decodePSS},
-	p11.ParamOAEP:       {decode: decodeOAEP},
-	p11.ParamRSAAESWrap: {decode: decodeRSAAESWrap},
-	p11.ParamECDH1:      {decode: decodeECDH1},
-	p11.OptionalEdDSA:   {decode: decodeEdDSA, optional: true},
-	p11.ParamHKDF:       {decode: decodeHKDF},
+	p11.ParamIV:          {decode: decodeIV},
+	p11.OptionalIV:       {decode: decodeIV, optional: true},
+	p11.ParamCTR:         {decode: decodeCTR},
+	p11.ParamGCM:         {decode: decodeGCM},
+	p11.ParamULong:       {decode: decodeULong},
+	p11.ParamPSS:         {decode: decodePSS},
+	p11.ParamOAEP:        {decode: decodeOAEP},
+	p11.ParamRSAAESWrap:  {decode: decodeRSAAESWrap},
+	p11.ParamECDH1:       {decode: decodeECDH1},
+	p11.ParamECDHAESWrap: {decode: decodeECDHAESWrap},
+	p11.OptionalEdDSA:    {decode: decodeEdDSA, optional: true},
+	p11.ParamHKDF:        {decode: decodeHKDF},
 
 	p11.ParamCCM:              {decode: decodeCCM},
 	p11.ParamChaCha20:         {decode: decodeChaCha20},
@@ -226,6 +227,18 @@ func decodeECDH1(p unsafe.Pointer, n uint64) (p11.Params, error) {
 		return nil, err
 	}
 	if out.Public, err = data("the public point", unsafe.Pointer(v.pPublicData), v.ulPublicDataLen); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func decodeECDHAESWrap(p unsafe.Pointer, n uint64) (p11.Params, error) {
+	v, err := load[C.CK_ECDH_AES_KEY_WRAP_PARAMS](p, n)
+	if err != nil {
+		return nil, err
+	}
+	out := p11.ECDHAESWrapParams{AESKeyBits: uint64(v.ulAESKeyBits), KDF: p11.KDF(v.kdf)}
+	if out.Shared, err = data("the shared info", unsafe.Pointer(v.pSharedData), v.ulSharedDataLen); err != nil {
 		return nil, err
 	}
 	return out, nil

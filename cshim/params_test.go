@@ -78,6 +78,8 @@ func TestDecodeParams(t *testing.T) {
 		{"RSA AES wrap", p11.ParamRSAAESWrap, new(memory).ulong(256).pointer(oaepStruct.words), p11.RSAAESWrapParams{AESKeyBits: 256, OAEP: oaepParams}},
 		{"ECDH", p11.ParamECDH1, new(memory).ulong(uint64(p11.CKD_NULL)).ulong(0).null().ulong(14).pointer(iv),
 			p11.ECDH1Params{KDF: p11.CKD_NULL, Public: iv}},
+		{"ECDH AES wrap", p11.ParamECDHAESWrap, new(memory).ulong(256).ulong(uint64(p11.CKD_SHA256_KDF)).ulong(14).pointer(iv),
+			p11.ECDHAESWrapParams{AESKeyBits: 256, KDF: p11.CKD_SHA256_KDF, Shared: iv}},
 		{"EdDSA", p11.OptionalEdDSA, new(memory).ulong(1).ulong(4).pointer(info), p11.EdDSAParams{Prehash: true, Context: info}},
 		{"no EdDSA", p11.OptionalEdDSA, new(memory), nil},
 		{"HKDF", p11.ParamHKDF,
@@ -163,12 +165,13 @@ func TestDecodeParamsRefuses(t *testing.T) {
 // if they are too large to be believed, and else are within that memory.
 func FuzzParams(f *testing.F) {
 	offsets := map[p11.ParamKind]struct{ pointers, lengths []int }{
-		p11.ParamGCM:        {[]int{0, 24}, []int{8, 32}},
-		p11.ParamOAEP:       {[]int{24}, []int{32}},
-		p11.ParamRSAAESWrap: {[]int{8}, nil},
-		p11.ParamECDH1:      {[]int{16, 32}, []int{8, 24}},
-		p11.OptionalEdDSA:   {[]int{16}, []int{8}},
-		p11.ParamHKDF:       {[]int{24, 48}, []int{32, 56}},
+		p11.ParamGCM:         {[]int{0, 24}, []int{8, 32}},
+		p11.ParamOAEP:        {[]int{24}, []int{32}},
+		p11.ParamRSAAESWrap:  {[]int{8}, nil},
+		p11.ParamECDH1:       {[]int{16, 32}, []int{8, 24}},
+		p11.ParamECDHAESWrap: {[]int{24}, []int{16}},
+		p11.OptionalEdDSA:    {[]int{16}, []int{8}},
+		p11.ParamHKDF:        {[]int{24, 48}, []int{32, 56}},
 
 		p11.ParamCCM:              {[]int{8, 24}, []int{16, 32}},
 		p11.ParamChaCha20:         {[]int{0, 16}, nil}, // lengths of 8 and 24 bytes at most, once they are right

@@ -13,7 +13,7 @@ import (
 // have one (PKCS #11 v3.2, section 6.3.20 and 6.3.21).
 var ecdhFamily = Family{
 	Name: "ecdh",
-	Mechanisms: []Mechanism{
+	Mechanisms: append([]Mechanism{
 		{
 			Type:   p11.CKM_ECDH1_DERIVE,
 			Keys:   []p11.KeyType{p11.CKK_EC, p11.CKK_EC_MONTGOMERY},
@@ -31,7 +31,7 @@ var ecdhFamily = Family{
 			Params: p11.ParamECDH1,
 			Derive: deriveECDH,
 		},
-	},
+	}, ecdhWrapMechanisms()...),
 }
 
 // An agreer is a private key that makes a shared secret with a public one.
@@ -39,6 +39,8 @@ type agreer interface {
 	// agree takes the point in any of the forms of CKA_EC_POINT. Its error says
 	// what is wrong with the point.
 	agree(point []byte) (secret []byte, err error)
+	// pointSize is the length in bytes of an uncompressed point of its curve.
+	pointSize() int
 }
 
 // maxDerivedLen bounds what a key derivation function is asked for.
@@ -70,6 +72,8 @@ func deriveECDH(d Derivation) (Derived, error) {
 	}
 	return Derived{Values: attr.Values{attr.NewBytes(p11.CKA_VALUE, value)}}, nil
 }
+
+func (k *ecPrivateKey) pointSize() int { return 1 + 2*k.curve.size() }
 
 // agree is ECDH on a short Weierstrass curve.
 func (k *ecPrivateKey) agree(point []byte) ([]byte, error) {

@@ -56,6 +56,8 @@ type ecxPrivateKey struct {
 	shared  func(public []byte) ([]byte, error) // X25519 or X448
 }
 
+func (k *ecxPrivateKey) pointSize() int { return k.public.curve.size }
+
 // agree is X25519 or X448.
 func (k *ecxPrivateKey) agree(point []byte) ([]byte, error) {
 	if k.shared == nil {

@@ -99,6 +99,7 @@ var pairVectorTests = map[string]func(*testing.T){
 	"CKM_EC_*_EXTRA_BITS":  TestECDSAOnEveryCurve,
 	"CKM_ECDH1_*DERIVE":    TestECDHVectors,
 	"CKM_EDDSA":            TestEdDSAVectors,
+	"CKM_ECDH_*KEY_WRAP":   TestECDHAESKeyWrap,
 }
 
 func hasPairVectors(t p11.MechanismType) bool {

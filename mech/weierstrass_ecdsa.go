@@ -136,6 +136,8 @@ func (k *wsPublicKey) verify(digest, sig []byte) bool {
 	return ok && subtle.ConstantTimeCompare(x.Bytes(c.n), r.Bytes(c.n)) == 1
 }
 
+func (k *wsPrivateKey) pointSize() int { return 1 + 2*k.curve.size() }
+
 // agree is ECDH.
 func (k *wsPrivateKey) agree(point []byte) ([]byte, error) {
 	c := k.curve.own()

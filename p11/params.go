@@ -24,6 +24,7 @@ const (
 	ParamOAEP                       // OAEPParams from CK_RSA_PKCS_OAEP_PARAMS
 	ParamRSAAESWrap                 // RSAAESWrapParams from CK_RSA_AES_KEY_WRAP_PARAMS
 	ParamECDH1                      // ECDH1Params from CK_ECDH1_DERIVE_PARAMS
+	ParamECDHAESWrap                // ECDHAESWrapParams from CK_ECDH_AES_KEY_WRAP_PARAMS
 	OptionalEdDSA                   // EdDSAParams from CK_EDDSA_PARAMS
 	ParamHKDF                       // HKDFParams from CK_HKDF_PARAMS
 	ParamCCM                        // CCMParams from CK_CCM_PARAMS or CK_CCM_WRAP_PARAMS
@@ -98,6 +99,14 @@ type ECDH1Params struct {
 	KDF    KDF
 	Shared []byte // SharedInfo of ANSI X9.63, may be empty
 	Public []byte // the other party's point, raw or as a DER OCTET STRING
+}
+
+// ECDHAESWrapParams is a CK_ECDH_AES_KEY_WRAP_PARAMS (PKCS #11 v3.2, section
+// 6.3.26).
+type ECDHAESWrapParams struct {
+	AESKeyBits uint64 // 128, 192 or 256
+	KDF        KDF
+	Shared     []byte // SharedInfo, may be empty
 }
 
 // EdDSAParams is a CK_EDDSA_PARAMS (PKCS #11 v3.2, section 6.3.5).

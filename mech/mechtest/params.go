@@ -18,17 +18,18 @@ func paramsFor(m *mech.Mechanism, k *keyPair) []p11.Params {
 }
 
 var paramSamples = [p11.NumParamKinds]func(*keyPair) []p11.Params{
-	p11.ParamIV:         ivSamples,
-	p11.OptionalIV:      func(k *keyPair) []p11.Params { return append(ivSamples(k), nil) },
-	p11.ParamCTR:        ctrSamples,
-	p11.ParamGCM:        gcmSamples,
-	p11.ParamULong:      ulongSamples,
-	p11.ParamPSS:        pssSamples,
-	p11.ParamOAEP:       oaepSamples,
-	p11.ParamRSAAESWrap: rsaAESSamples,
-	p11.ParamECDH1:      ecdhSamples,
-	p11.OptionalEdDSA:   eddsaSamples,
-	p11.ParamHKDF:       hkdfSamples,
+	p11.ParamIV:          ivSamples,
+	p11.OptionalIV:       func(k *keyPair) []p11.Params { return append(ivSamples(k), nil) },
+	p11.ParamCTR:         ctrSamples,
+	p11.ParamGCM:         gcmSamples,
+	p11.ParamULong:       ulongSamples,
+	p11.ParamPSS:         pssSamples,
+	p11.ParamOAEP:        oaepSamples,
+	p11.ParamRSAAESWrap:  rsaAESSamples,
+	p11.ParamECDH1:       ecdhSamples,
+	p11.ParamECDHAESWrap: ecdhAESSamples,
+	p11.OptionalEdDSA:    eddsaSamples,
+	p11.ParamHKDF:        hkdfSamples,
 
 	p11.ParamCCM:              ccmSamples,
 	p11.ParamChaCha20:         chachaSamples,
@@ -148,6 +149,16 @@ func ecdhSamples(k *keyPair) (ps []p11.Params) {
 		p11.ECDH1Params{KDF: p11.CKD_NULL, Public: random(3)},
 		p11.ECDH1Params{KDF: p11.CKD_NULL, Public: make([]byte, len(point))},
 	}
+}
+
+func ecdhAESSamples(*keyPair) (ps []p11.Params) {
+	for _, bits := range []uint64{256, 128, 0, 100, 1 << 40} {
+		ps = append(ps, p11.ECDHAESWrapParams{AESKeyBits: bits, KDF: p11.CKD_SHA256_KDF, Shared: []byte("shared")})
+	}
+	return append(ps,
+		p11.ECDHAESWrapParams{AESKeyBits: 192, KDF: p11.CKD_NULL},
+		p11.ECDHAESWrapParams{AESKeyBits: 128, KDF: p11.CKD_NULL, Shared: []byte("shared")},
+		p11.ECDHAESWrapParams{AESKeyBits: 128, KDF: 1 << 40})
 }
 
 func eddsaSamples(*keyPair) []p11.Params {

@@ -252,6 +252,7 @@ func TestTheLengthConventionOfWrapping(t *testing.T) {
 		key := h.Create(s, Secret(p11.CKK_AES, make([]byte, 16)), Yes(p11.CKA_EXTRACTABLE))
 		aes := h.AES(s, Yes(p11.CKA_WRAP, p11.CKA_UNWRAP))
 		rsa := h.Create(s, KeyOf(p11.CKK_RSA).Public, Yes(p11.CKA_WRAP))
+		ec := h.Create(s, KeyOf(p11.CKK_EC).Public, Yes(p11.CKA_WRAP))
 		for _, tt := range []struct {
 			m    *p11.Mechanism
 			with p11.ObjectHandle
@@ -262,6 +263,7 @@ func TestTheLengthConventionOfWrapping(t *testing.T) {
 			{Mech(p11.CKM_AES_GCM, gcm), aes, 32},
 			{Mech(p11.CKM_RSA_PKCS_OAEP, oaep), rsa, 256},
 			{Mech(p11.CKM_RSA_AES_KEY_WRAP, p11.RSAAESWrapParams{AESKeyBits: 256, OAEP: oaep}), rsa, 280},
+			{Mech(p11.CKM_ECDH_AES_KEY_WRAP, p11.ECDHAESWrapParams{AESKeyBits: 256, KDF: p11.CKD_SHA256_KDF}), ec, 65 + 24},
 		} {
 			o := output{name: tt.m.Type.String(), want: tt.want, again: p11.CKR_OK,
 				begin: func() error { return nil },

@@ -23,16 +23,17 @@ func random(n int) []byte {
 // samples are parameters to try, by their kind. A mechanism must take at least
 // one of them.
 var samples = [p11.NumParamKinds][]p11.Params{
-	p11.ParamNone:       {nil},
-	p11.ParamIV:         {zeroIV, p11.IV(make([]byte, 8)), p11.IV(make([]byte, 12))},
-	p11.OptionalIV:      {nil},
-	p11.ParamCTR:        {ctr},
-	p11.ParamGCM:        {gcm, p11.GCMParams{IV: make([]byte, 12), TagBits: 128}},
-	p11.ParamULong:      {p11.ULongParam(10), p11.ULongParam(8), p11.ULongParam(256)},
-	p11.OptionalEdDSA:   {nil, p11.EdDSAParams{Context: []byte("context")}, p11.EdDSAParams{Prehash: true}},
-	p11.ParamOAEP:       {oaep, p11.OAEPParams{Hash: p11.CKM_SHA_1, MGF: p11.CKG_MGF1_SHA1, Source: p11.CKZ_DATA_SPECIFIED, Label: []byte("label")}},
-	p11.ParamRSAAESWrap: {p11.RSAAESWrapParams{AESKeyBits: 256, OAEP: oaep}},
-	p11.ParamPSS:        pssSamples(),
+	p11.ParamNone:        {nil},
+	p11.ParamIV:          {zeroIV, p11.IV(make([]byte, 8)), p11.IV(make([]byte, 12))},
+	p11.OptionalIV:       {nil},
+	p11.ParamCTR:         {ctr},
+	p11.ParamGCM:         {gcm, p11.GCMParams{IV: make([]byte, 12), TagBits: 128}},
+	p11.ParamULong:       {p11.ULongParam(10), p11.ULongParam(8), p11.ULongParam(256)},
+	p11.OptionalEdDSA:    {nil, p11.EdDSAParams{Context: []byte("context")}, p11.EdDSAParams{Prehash: true}},
+	p11.ParamOAEP:        {oaep, p11.OAEPParams{Hash: p11.CKM_SHA_1, MGF: p11.CKG_MGF1_SHA1, Source: p11.CKZ_DATA_SPECIFIED, Label: []byte("label")}},
+	p11.ParamRSAAESWrap:  {p11.RSAAESWrapParams{AESKeyBits: 256, OAEP: oaep}},
+	p11.ParamECDHAESWrap: {p11.ECDHAESWrapParams{AESKeyBits: 256, KDF: p11.CKD_SHA256_KDF}},
+	p11.ParamPSS:         pssSamples(),
 	p11.ParamHKDF: {
 		p11.HKDFParams{Extract: true, Expand: true, PRF: p11.CKM_SHA256, SaltType: p11.CKF_HKDF_SALT_NULL, Info: []byte("info")},
 		p11.HKDFParams{Extract: true, PRF: p11.CKM_SHA512, SaltType: p11.CKF_HKDF_SALT_DATA, Salt: []byte("salt")},

@@ -14,6 +14,8 @@ type wrapping struct {
 	m   *p11.Mechanism
 	key p11.KeyType // it wraps with; 0, which is CKK_RSA, only where rsa says so
 	rsa bool        // with an RSA pair
+	// curve is set where it wraps with a pair on a curve.
+	curve p11.KeyType
 	// refuses says what is answered for a key that encodes to n bytes: CKA_VALUE,
 	// or PKCS #8 for a private key.
 	refuses func(n int, private bool) p11.RV
@@ -83,6 +85,9 @@ var wrappings = []wrapping{
 	{m: Mech(p11.CKM_RSA_PKCS), rsa: true, refuses: upTo(256 - 11)},
 	{m: Mech(p11.CKM_RSA_PKCS_OAEP, oaep), rsa: true, refuses: upTo(256 - 2 - 64)},
 	{m: Mech(p11.CKM_RSA_AES_KEY_WRAP, p11.RSAAESWrapParams{AESKeyBits: 256, OAEP: oaep}), rsa: true, refuses: anyLength},
+	{m: Mech(p11.CKM_ECDH_AES_KEY_WRAP, p11.ECDHAESWrapParams{AESKeyBits: 256, KDF: p11.CKD_SHA256_KDF}), curve: p11.CKK_EC, refuses: anyLength},
+	{m: Mech(p11.CKM_ECDH_COF_AES_KEY_WRAP, p11.ECDHAESWrapParams{AESKeyBits: 128, KDF: p11.CKD_NULL}), curve: p11.CKK_EC, refuses: anyLength},
+	{m: Mech(p11.CKM_ECDH_X_AES_KEY_WRAP, p11.ECDHAESWrapParams{AESKeyBits: 192, KDF: p11.CKD_SHA512_KDF}), curve: p11.CKK_EC_MONTGOMERY, refuses: anyLength},
 }
 
 func TestEveryWrappingOfEveryKey(t *testing.T) {
@@ -96,12 +101,25 @@ func TestEveryWrappingOfEveryKey(t *testing.T) {
 			p11.CKK_AES_XTS: h.Create(s, Secret(p11.CKK_AES_XTS, random(64)), Yes(p11.CKA_WRAP, p11.CKA_UNWRAP)),
 			p11.CKK_DES3:    h.Create(s, Secret(p11.CKK_DES3, bytes.Repeat([]byte{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}, 3)), Yes(p11.CKA_WRAP, p11.CKA_UNWRAP)),
 		}
+		curves := map[p11.KeyType][2]p11.ObjectHandle{}
+		for t, gen := range map[p11.KeyType]struct {
+			m     p11.MechanismType
+			curve string
+		}{
+			p11.CKK_EC:            {p11.CKM_EC_KEY_PAIR_GEN, "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"},
+			p11.CKK_EC_MONTGOMERY: {p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, "\x06\x03\x2b\x65\x6e"},
+		} {
+			pub, priv := h.Pair(s, gen.m, attr.NewString(p11.CKA_EC_PARAMS, gen.curve), Yes(p11.CKA_WRAP), Yes(p11.CKA_UNWRAP))
+			curves[t] = [2]p11.ObjectHandle{pub, priv}
+		}
 		known := map[p11.MechanismType]bool{}
 		for _, w := range wrappings {
 			known[w.m.Type] = true
 			with, back := secrets[w.key], secrets[w.key]
 			if w.rsa {
 				with, back = pub, priv
+			} else if pair, ok := curves[w.curve]; ok {
+				with, back = pair[0], pair[1]
 			}
 			for _, k := range Keys() {
 				h.Case(w.m.Type.String()+", "+k.Name, func(h *Host) { w.check(h, s, with, back, aes, k) })

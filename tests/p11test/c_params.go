@@ -72,6 +72,10 @@ func (a *arena) params(params p11.Params) (unsafe.Pointer, int) {
 		c.pSharedData, c.ulSharedDataLen = a.bytes(p.Shared)
 		c.pPublicData, c.ulPublicDataLen = a.bytes(p.Public)
 		return put(a, c)
+	case p11.ECDHAESWrapParams:
+		c := C.CK_ECDH_AES_KEY_WRAP_PARAMS{ulAESKeyBits: C.CK_ULONG(p.AESKeyBits), kdf: C.CK_EC_KDF_TYPE(p.KDF)}
+		c.pSharedData, c.ulSharedDataLen = a.bytes(p.Shared)
+		return put(a, c)
 	case p11.EdDSAParams:
 		c := C.CK_EDDSA_PARAMS{phFlag: flag(p.Prehash)}
 		c.pContextData, c.ulContextDataLen = a.bytes(p.Context)
