@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"os"
 	"sync/atomic"
 
 	"coffer/store"
@@ -67,9 +68,12 @@ func (*Loss) Is(target error) bool { return target == store.ErrCorrupt }
 
 // holdings are what is in a folder before Badger opens it.
 type holdings struct {
-	levelZero int       // how many tables there are in level 0
-	tables    store.Rev // the newest revision in a table
+	levels    map[uint64]uint8 // of each table
+	levelZero int              // how many tables there are in level 0
+	tables    store.Rev        // the newest revision in a table
 	manifest  string
+	file      os.FileInfo // of the manifest, nil if there is none
+	size      int64       // of what is whole in it
 	logs      []logged
 }
 

@@ -104,6 +104,7 @@ type Store struct {
 	folder  *folder.Folder
 	release func() // gives the lock of the folder up
 	log     *errorLog
+	unwatch func() // ends watchMerges
 	wal     *wal
 	line    timeline
 
@@ -204,6 +205,12 @@ func (s *Store) open() (err error) {
 	if err := errors.Join(dropLogs(h.logs[count:]), readyLogs(s.dir)); err != nil {
 		return folder.FileError(err)
 	}
+	s.log.merge, s.unwatch = watchMerges(s.dir, h, s.fail)
+	defer func() {
+		if err != nil {
+			s.unwatch()
+		}
+	}()
 	s.db, err = badger.OpenManaged(options(s.dir, s.log, h.levelZero))
 	if err != nil {
 		return s.translate("opening", err)
@@ -270,7 +277,7 @@ func options(dir string, log badger.Logger, levelZero int) badger.Options {
 	// Every opening that writes leaves a table in level 0. A stall blocks
 	// closing, so it comes late; and tables that short lives without a
 	// compaction have piled up are compacted in closing.
-	o.NumCompactors = 2
+	o.NumCompactors = compactors
 	o.NumLevelZeroTables = 2
 	o.NumLevelZeroTablesStall = 12
 	o.CompactL0OnClose = levelZero >= 4
@@ -360,6 +367,7 @@ func (s *Store) close() error {
 
 func (s *Store) closeDB() (err error) {
 	defer s.guard(&err)
+	defer s.unwatch()
 	err = s.translate("closing", s.db.Close())
 	return errors.Join(err, restrictFiles(s.folder))
 }

@@ -40,8 +40,9 @@ func (s *Store) translate(doing string, err error) error {
 // errorLog is Badger's logger: silent, but it remembers the last error, which
 // is often the only trace of what goes wrong in the background.
 type errorLog struct {
-	mu  sync.Mutex
-	err error
+	merge *merge // which listens, if it is not nil
+	mu    sync.Mutex
+	err   error
 }
 
 func (l *errorLog) last() error {
@@ -56,6 +57,6 @@ func (l *errorLog) Errorf(format string, args ...any) {
 	l.err = fmt.Errorf("badger: %s", strings.TrimSpace(fmt.Sprintf(format, args...)))
 }
 
-func (*errorLog) Warningf(string, ...any) {}
-func (*errorLog) Infof(string, ...any)    {}
-func (*errorLog) Debugf(string, ...any)   {}
+func (l *errorLog) Warningf(format string, args ...any) { l.merge.heard(format, args...) }
+func (*errorLog) Infof(string, ...any)                  {}
+func (l *errorLog) Debugf(format string, args ...any)   { l.merge.heard(format, args...) }

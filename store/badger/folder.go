@@ -26,18 +26,29 @@ import (
 // twice costs little.
 func examine(dir string) (h holdings, err error) {
 	h.manifest = filepath.Join(dir, badger.ManifestFilename)
-	manifest, err := readManifest(h.manifest)
+	file, err := os.Open(h.manifest)
 	if folder.IsMissing(err) {
 		return h, checkFresh(dir)
 	}
 	if err != nil {
-		return h, err
+		return h, folder.FileError(err)
 	}
-	for id := range manifest.Tables {
+	defer file.Close()
+	manifest, size, err := replayManifest(file)
+	if err != nil {
+		return h, fmt.Errorf("%w: %s: %w", store.ErrCorrupt, h.manifest, err)
+	}
+	h.size = size
+	if h.file, err = file.Stat(); err != nil {
+		return h, folder.FileError(err)
+	}
+	h.levels = map[uint64]uint8{}
+	for id, t := range manifest.Tables {
 		newest, err := examineTable(table.NewFilename(id, dir))
 		if err != nil {
 			return h, err
 		}
+		h.levels[id] = t.Level
 		h.tables = max(h.tables, newest)
 	}
 	if len(manifest.Levels) > 0 {

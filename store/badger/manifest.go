@@ -23,18 +23,24 @@ func readManifest(path string) (badger.Manifest, error) {
 		return badger.Manifest{}, folder.FileError(err)
 	}
 	defer file.Close()
-	// Badger only warns of a table that goes and never came.
-	warned := new(warnings)
-	opt := badger.DefaultOptions("")
-	opt.Logger = warned
-	manifest, _, err := badger.ReplayManifestFile(file, 0, opt)
-	if err == nil {
-		err = warned.last()
-	}
+	manifest, _, err := replayManifest(file)
 	if err != nil {
 		return manifest, fmt.Errorf("%w: %s: %w", store.ErrCorrupt, path, err)
 	}
 	return manifest, nil
+}
+
+// replayManifest reads a manifest, and says where what is whole in it ends.
+func replayManifest(file *os.File) (m badger.Manifest, size int64, err error) {
+	// Badger only warns of a table that goes and never came.
+	warned := new(warnings)
+	opt := badger.DefaultOptions("")
+	opt.Logger = warned
+	m, size, err = badger.ReplayManifestFile(file, 0, opt)
+	if err == nil {
+		err = warned.last()
+	}
+	return m, size, err
 }
 
 // warnings is a logger that remembers the last warning too.
