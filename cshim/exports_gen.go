@@ -1340,13 +1340,68 @@ func goC_MessageVerifyFinal(hSession C.CK_SESSION_HANDLE) C.CK_RV {
 }
 
 //export goC_EncapsulateKey
-func goC_EncapsulateKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hPublicKey C.CK_OBJECT_HANDLE, pTemplate C.CK_ATTRIBUTE_PTR, ulAttributeCount C.CK_ULONG, pCiphertext C.CK_BYTE_PTR, pulCiphertextLen C.CK_ULONG_PTR, phKey C.CK_OBJECT_HANDLE_PTR) C.CK_RV {
-	return notSupported("C_EncapsulateKey")
+func goC_EncapsulateKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hPublicKey C.CK_OBJECT_HANDLE, pTemplate C.CK_ATTRIBUTE_PTR, ulAttributeCount C.CK_ULONG, pCiphertext C.CK_BYTE_PTR, pulCiphertextLen C.CK_ULONG_PTR, phKey C.CK_OBJECT_HANDLE_PTR) (rv C.CK_RV) {
+	defer guard("C_EncapsulateKey", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.mechanism(m, pMechanism, required, &mech)
+	template := a.template(pTemplate, ulAttributeCount)
+	defer wipe(template)
+	ciphertext := a.out(pCiphertext, pulCiphertextLen)
+	a.result(phKey != nil || pCiphertext == nil)
+	var key p11.ObjectHandle
+	err := a.err
+	if err == nil {
+		key, err = m.EncapsulateKey(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hPublicKey), template, &ciphertext)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_EncapsulateKey", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulCiphertextLen, ciphertext.N)
+	if rv == ok && pCiphertext != nil {
+		*phKey = C.CK_OBJECT_HANDLE(key)
+	}
+	if logged(rv) {
+		report("C_EncapsulateKey", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("publicKey", uint64(hPublicKey)), templateField(template), outField("ciphertext", ciphertext.Buf == nil, len(ciphertext.Buf), ciphertext.N), resultField("key", uint64(key)))
+	}
+	return rv
 }
 
 //export goC_DecapsulateKey
-func goC_DecapsulateKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hPrivateKey C.CK_OBJECT_HANDLE, pTemplate C.CK_ATTRIBUTE_PTR, ulAttributeCount C.CK_ULONG, pCiphertext C.CK_BYTE_PTR, ulCiphertextLen C.CK_ULONG, phKey C.CK_OBJECT_HANDLE_PTR) C.CK_RV {
-	return notSupported("C_DecapsulateKey")
+func goC_DecapsulateKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hPrivateKey C.CK_OBJECT_HANDLE, pTemplate C.CK_ATTRIBUTE_PTR, ulAttributeCount C.CK_ULONG, pCiphertext C.CK_BYTE_PTR, ulCiphertextLen C.CK_ULONG, phKey C.CK_OBJECT_HANDLE_PTR) (rv C.CK_RV) {
+	defer guard("C_DecapsulateKey", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.mechanism(m, pMechanism, required, &mech)
+	template := a.template(pTemplate, ulAttributeCount)
+	defer wipe(template)
+	ciphertext := a.in(pCiphertext, ulCiphertextLen)
+	a.result(phKey != nil)
+	var key p11.ObjectHandle
+	err := a.err
+	if err == nil {
+		key, err = m.DecapsulateKey(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hPrivateKey), template, ciphertext)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_DecapsulateKey", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if rv == ok {
+		*phKey = C.CK_OBJECT_HANDLE(key)
+	}
+	if logged(rv) {
+		report("C_DecapsulateKey", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("privateKey", uint64(hPrivateKey)), templateField(template), inField("ciphertext", pCiphertext, ulCiphertextLen), resultField("key", uint64(key)))
+	}
+	return rv
 }
 
 //export goC_VerifySignatureInit

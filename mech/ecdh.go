@@ -21,6 +21,10 @@ var ecdhFamily = Family{
 			Extra:  ecFlags,
 			Params: p11.ParamECDH1,
 			Derive: deriveECDH,
+
+			Encapsulate:     encapsulateECDH,
+			EncapsulateSize: encapsulateSizeECDH,
+			Decapsulate:     decapsulateECDH,
 		},
 		{
 			// The cofactor of every curve here is 1, so that this is the same.
@@ -30,6 +34,10 @@ var ecdhFamily = Family{
 			Extra:  ecFlags,
 			Params: p11.ParamECDH1,
 			Derive: deriveECDH,
+
+			Encapsulate:     encapsulateECDH,
+			EncapsulateSize: encapsulateSizeECDH,
+			Decapsulate:     decapsulateECDH,
 		},
 	}, ecdhWrapMechanisms()...),
 }

@@ -19,11 +19,12 @@ var rsaOAEPMechanisms = []Mechanism{
 		Encrypt:    encryptRSAOAEP,
 		Decrypt:    decryptRSAOAEP,
 		Wrap:       wrapWith(encryptRSAOAEP),
-		WrapSize: wrapSizeRSA(func(key *rsa.PublicKey, p p11.Params) (int, error) {
-			_, most, err := oaepOptions(key, p)
-			return most, err
-		}),
-		Unwrap: unwrapWith(decryptRSAOAEP),
+		WrapSize:   wrapSizeRSA(oaepMost),
+		Unwrap:     unwrapWith(decryptRSAOAEP),
+
+		Encapsulate:     encapsulateRSA(encryptRSAOAEP),
+		EncapsulateSize: encapsulateSizeRSA(oaepMost),
+		Decapsulate:     decapsulateRSAOAEP,
 	},
 	{
 		Type:         p11.CKM_RSA_AES_KEY_WRAP,
@@ -61,6 +62,11 @@ func oaepOptions(key *rsa.PublicKey, p p11.Params) (options *rsa.OAEPOptions, mo
 		return nil, 0, p11.Errorf(p11.CKR_KEY_SIZE_RANGE, "the key is too small for OAEP with %s", hash.Name)
 	}
 	return &rsa.OAEPOptions{Hash: hash.Crypto, MGFHash: mgf.Crypto, Label: params.Label}, most, nil
+}
+
+func oaepMost(key *rsa.PublicKey, p p11.Params) (int, error) {
+	_, most, err := oaepOptions(key, p)
+	return most, err
 }
 
 func encryptRSAOAEP(k Key, p p11.Params) (Op, error) {

@@ -26,6 +26,10 @@ func rsaPKCS1Mechanisms() []Mechanism {
 		Wrap:     wrapWith(encryptRSAPKCS1),
 		WrapSize: wrapSizeRSA(func(pub *rsa.PublicKey, _ p11.Params) (int, error) { return pub.Size() - pkcs1Overhead, nil }),
 		Unwrap:   unwrapWith(decryptRSAPKCS1),
+
+		Encapsulate:     encapsulateRSA(encryptRSAPKCS1),
+		EncapsulateSize: encapsulateSizeRSA(func(pub *rsa.PublicKey, _ p11.Params) (int, error) { return pub.Size() - pkcs1Overhead, nil }),
+		Decapsulate:     decapsulateRSAPKCS1,
 	}}
 	for _, with := range []struct{ mechanism, digest p11.MechanismType }{
 		{p11.CKM_SHA1_RSA_PKCS, p11.CKM_SHA_1},
@@ -169,7 +173,7 @@ func rsaDecryptOp(key *rsa.PrivateKey, most int, decrypt func(data []byte) ([]by
 		size: Size{Max: most},
 		run: func(dst, src []byte) (int, error) {
 			if len(src) != key.Size() {
-				return 0, p11.Errorf(p11.CKR_ENCRYPTED_DATA_LEN_RANGE, "a ciphertext of this key has %d bytes, not %d", key.Size(), len(src))
+				return 0, errRSACiphertextLength(len(src), key.Size())
 			}
 			out, err := decrypt(src)
 			if err != nil {

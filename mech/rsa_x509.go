@@ -26,6 +26,10 @@ var rsaX509Mechanisms = []Mechanism{{
 
 	SignRecover:   signRSAX509,
 	VerifyRecover: recoverRSAX509,
+
+	Encapsulate:     encapsulateRSAX509,
+	EncapsulateSize: encapsulateSizeRSAX509,
+	Decapsulate:     decapsulateRSAX509,
 }}
 
 func encryptRSAX509(k Key, _ p11.Params) (Op, error) {

@@ -75,6 +75,8 @@ var functions = []struct {
 	{p11.CKF_WRAP, "wrap"},
 	{p11.CKF_UNWRAP, "unwrap"},
 	{p11.CKF_DERIVE, "derive"},
+	{p11.CKF_ENCAPSULATE, "encapsulate"},
+	{p11.CKF_DECAPSULATE, "decapsulate"},
 }
 
 var units = map[mech.Unit]string{mech.Bits: "bits", mech.Bytes: "bytes"}

@@ -54,6 +54,14 @@ func export(b *bytes.Buffer, f *function) {
 	p("\tm := enter()\n\tif m == nil {\n\t\treturn notInitialized\n\t}\n")
 
 	var call, stored, fields, after []string
+	// A function that has an output and results has no results where it is
+	// asked for the length of the output.
+	output := argument{}
+	for _, s := range f.shapes() {
+		if s.kind == bytesOut {
+			output = s.value
+		}
+	}
 	checked := false
 	local := func(s shape) string { return label(s.value) }
 	for _, s := range f.shapes() {
@@ -96,9 +104,14 @@ func export(b *bytes.Buffer, f *function) {
 			call = append(call, v)
 			fields = append(fields, fmt.Sprintf("templateField(%s)", v))
 		case result:
-			p("\ta.result(%s != nil)\n", s.value.name)
+			given, made := s.value.name+" != nil", "rv == ok"
+			if output.name != "" {
+				given += " || " + output.name + " == nil"
+				made += " && " + output.name + " != nil"
+			}
+			p("\ta.result(%s)\n", given)
 			stored = append(stored, v)
-			after = append(after, fmt.Sprintf("\tif rv == ok {\n\t\t*%s = C.%s(%s)\n\t}\n", s.value.name, results[s.value.typ], v))
+			after = append(after, fmt.Sprintf("\tif %s {\n\t\t*%s = C.%s(%s)\n\t}\n", made, s.value.name, results[s.value.typ], v))
 			fields = append(fields, fmt.Sprintf("resultField(%q, uint64(%s))", label(s.value), v))
 		}
 	}

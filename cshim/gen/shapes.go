@@ -51,8 +51,6 @@ var notYet = map[string]bool{
 	"C_VerifyMessageBegin":     true,
 	"C_VerifyMessageNext":      true,
 	"C_MessageVerifyFinal":     true,
-	"C_EncapsulateKey":         true,
-	"C_DecapsulateKey":         true,
 	"C_VerifySignatureInit":    true,
 	"C_VerifySignature":        true,
 	"C_VerifySignatureUpdate":  true,

@@ -15,6 +15,7 @@ import (
 type keyPair struct {
 	name            string
 	public, private *key
+	other           *keyPair // see suite.other
 }
 
 // key is a mech.Key with the attributes that it was parsed from.
@@ -133,7 +134,7 @@ func secretKey(t *testing.T, gen *mech.Mechanism, kt p11.KeyType, n int) *keyPai
 		t.Fatalf("generating a key of type %v with %d bytes: %v", kt, n, err)
 	}
 	k := &key{p11.CKO_SECRET_KEY, kt, 8 * n, values.Bytes(p11.CKA_VALUE), values}
-	return &keyPair{fmt.Sprint(n, " bytes"), k, k}
+	return &keyPair{name: fmt.Sprint(n, " bytes"), public: k, private: k}
 }
 
 // fitting returns the keys of type kt whose size m takes. There is one at

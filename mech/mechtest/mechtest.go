@@ -81,6 +81,7 @@ func (s *suite) keyed(t *testing.T, m *mech.Mechanism, k *keyPair) {
 	use("recovery", m.SignRecover != nil, checkRecovery)
 	use("wrapping", m.Wrap != nil, checkWrap)
 	use("derivation", m.Derive != nil, checkDerive)
+	use("encapsulation", m.Encapsulate != nil, s.encapsulation)
 }
 
 // checkRow looks at the row itself.
@@ -98,6 +99,7 @@ func checkRow(t *testing.T, r *mech.Registry, m *mech.Mechanism) {
 		p11.CKF_VERIFY: m.Verify != nil, p11.CKF_DIGEST: m.Digest != nil, p11.CKF_GENERATE: m.Generate != nil,
 		p11.CKF_GENERATE_KEY_PAIR: m.GeneratePair != nil, p11.CKF_WRAP: m.Wrap != nil, p11.CKF_UNWRAP: m.Unwrap != nil,
 		p11.CKF_DERIVE: m.Derive != nil, p11.CKF_SIGN_RECOVER: m.SignRecover != nil, p11.CKF_VERIFY_RECOVER: m.VerifyRecover != nil,
+		p11.CKF_ENCAPSULATE: m.Encapsulate != nil, p11.CKF_DECAPSULATE: m.Decapsulate != nil,
 	} {
 		if m.Flags()&flag != 0 != present {
 			t.Errorf("Flags has %#x: %v; the constructor is there: %v", uint64(flag), !present, present)
@@ -114,6 +116,8 @@ func checkRow(t *testing.T, r *mech.Registry, m *mech.Mechanism) {
 		{"Sign and Verify", m.Sign != nil || m.Verify != nil, m.Sign != nil && m.Verify != nil},
 		{"SignRecover and VerifyRecover", m.SignRecover != nil || m.VerifyRecover != nil, m.SignRecover != nil && m.VerifyRecover != nil},
 		{"Wrap, WrapSize and Unwrap", m.Wrap != nil || m.Unwrap != nil || m.WrapSize != nil, m.Wrap != nil && m.Unwrap != nil && m.WrapSize != nil},
+		{"Encapsulate, EncapsulateSize and Decapsulate", m.Encapsulate != nil || m.EncapsulateSize != nil || m.Decapsulate != nil,
+			m.Encapsulate != nil && m.EncapsulateSize != nil && m.Decapsulate != nil},
 	} {
 		if c.one && !c.both {
 			t.Errorf("the row lacks some of %s", c.name)

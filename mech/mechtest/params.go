@@ -145,7 +145,9 @@ func ecdhSamples(k *keyPair) (ps []p11.Params) {
 		p11.ECDH1Params{KDF: p11.CKD_SHA1_KDF, Public: point},
 		p11.ECDH1Params{KDF: p11.CKD_SHA256_KDF, Public: point, Shared: []byte("shared")},
 		p11.ECDH1Params{KDF: 1 << 40, Public: point},
-		p11.ECDH1Params{KDF: p11.CKD_NULL},
+		p11.ECDH1Params{KDF: p11.CKD_NULL}, // for encapsulation
+		p11.ECDH1Params{KDF: p11.CKD_SHA512_KDF, Shared: []byte("shared")},
+		p11.ECDH1Params{KDF: p11.CKD_SHA256_KDF_SP800},
 		p11.ECDH1Params{KDF: p11.CKD_NULL, Public: random(3)},
 		p11.ECDH1Params{KDF: p11.CKD_NULL, Public: make([]byte, len(point))},
 	}

@@ -12,15 +12,16 @@ import (
 type How uint8
 
 // The ways. C_GenerateKey and either template of C_GenerateKeyPair are one
-// way; so are C_UnwrapKey and C_UnwrapKeyAuthenticated. C_DeriveKey,
-// C_EncapsulateKey and C_DecapsulateKey have no footnotes of their own: what
-// they contribute (the value) and what only the token knows (the origin) must
-// not be given to them either.
+// way; so are C_UnwrapKey and C_UnwrapKeyAuthenticated, and C_EncapsulateKey
+// and C_DecapsulateKey. Derivation and encapsulation have no footnotes of their
+// own: what they contribute (the value) and what only the token knows (the
+// origin) must not be given to them either.
 const (
 	Create How = iota + 1
 	Generate
 	Unwrap
 	Derive
+	Encapsulate
 )
 
 // Actor is who makes a change. The zero Actor is the public: nobody is logged
@@ -152,7 +153,7 @@ func (tab Table) replaceable(s *Spec, given Values) bool {
 	return s.Type == p11.CKA_VALUE && tab.Find(p11.CKA_SEED) != nil && len(given.Bytes(p11.CKA_SEED)) > 0
 }
 
-// forbidden applies footnotes 2, 4 and 6. To Derive, what both generation and
+// forbidden applies footnotes 2, 4 and 6. To Derive and Encapsulate, what both generation and
 // unwrapping forbid is the value that the function contributes, and what both
 // creation and generation forbid but for CKA_VALUE_LEN and its like (which
 // generation requires) is the origin.
@@ -181,7 +182,7 @@ func (tab Table) withDefaults(given Values) Values {
 
 // String returns the verb that error texts use.
 func (how How) String() string {
-	return [...]string{"(invalid)", "create", "generate", "unwrap", "derive"}[how]
+	return [...]string{"(invalid)", "create", "generate", "unwrap", "derive", "encapsulate"}[how]
 }
 
 // hidden is the set of types with footnote 7 in any table.

@@ -87,6 +87,8 @@ type Driver interface {
 	WrapKey(h p11.SessionHandle, m *p11.Mechanism, wrapping, key p11.ObjectHandle, out *p11.Out) error
 	UnwrapKey(h p11.SessionHandle, m *p11.Mechanism, unwrapping p11.ObjectHandle, wrapped []byte, template attr.Values) (p11.ObjectHandle, error)
 	DeriveKey(h p11.SessionHandle, m *p11.Mechanism, base p11.ObjectHandle, template attr.Values) (p11.ObjectHandle, error)
+	EncapsulateKey(h p11.SessionHandle, m *p11.Mechanism, public p11.ObjectHandle, template attr.Values, ciphertext *p11.Out) (p11.ObjectHandle, error)
+	DecapsulateKey(h p11.SessionHandle, m *p11.Mechanism, private p11.ObjectHandle, template attr.Values, ciphertext []byte) (p11.ObjectHandle, error)
 	SeedRandom(h p11.SessionHandle, seed []byte) error
 	GenerateRandom(h p11.SessionHandle, dst []byte) error
 

@@ -42,6 +42,11 @@ var unlisted = map[string]map[p11.RV]string{
 	"C_WrapKey":       {p11.CKR_KEY_FUNCTION_NOT_PERMITTED: useDenied},
 	"C_UnwrapKey":     {p11.CKR_KEY_FUNCTION_NOT_PERMITTED: useDenied},
 	"C_DeriveKey":     {p11.CKR_KEY_FUNCTION_NOT_PERMITTED: useDenied},
+	"C_EncapsulateKey": {
+		p11.CKR_KEY_FUNCTION_NOT_PERMITTED: useDenied,
+		p11.CKR_BUFFER_TOO_SMALL:           "the function uses the convention of section 5.2",
+	},
+	"C_DecapsulateKey": {p11.CKR_KEY_FUNCTION_NOT_PERMITTED: useDenied},
 }
 
 const (

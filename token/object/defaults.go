@@ -11,9 +11,10 @@ import (
 //	attribute        public  private  secret   other
 //	CKA_PRIVATE      FALSE   TRUE     TRUE     FALSE
 //	CKA_SENSITIVE      -     TRUE     FALSE, derived from a secret key: as that one
-//	CKA_EXTRACTABLE    -     created FALSE, generated FALSE, unwrapped TRUE,
+//	CKA_EXTRACTABLE    -     created FALSE, generated FALSE, unwrapped TRUE, encapsulated TRUE,
 //	                         derived by key agreement TRUE, from a secret key: as that one
 //	CKA_WRAP, CKA_UNWRAP, CKA_ENCRYPT, CKA_DECRYPT of a secret key: see separated
+//	CKA_ENCAPSULATE, CKA_DECAPSULATE: TRUE if it is all that the key type can do
 //	other uses       TRUE if some mechanism here can put the key type to the use
 //	CKA_DERIVE       FALSE, which the standard says
 //	CKA_TRUSTED      FALSE
@@ -32,7 +33,10 @@ import (
 // key is no more exposed than that one unless the template asks for it.
 //
 // All uses are TRUE by default, as with SoftHSM2, NSS and openCryptoki, because
-// SunPKCS11 and openCryptoki's tests generate and create keys without any.
+// SunPKCS11 and openCryptoki's tests generate and create keys without any. Not
+// so encapsulation, which no client knew before version 3.2: with CKM_RSA_X_509
+// it is the bare private operation, which signs and decrypts, and a template
+// that withholds CKA_SIGN and CKA_DECRYPT shall not let it in by silence.
 type choice struct {
 	attr  p11.AttributeType
 	value func(c *setting) attr.Value
@@ -61,8 +65,8 @@ var choices = []choice{
 	{p11.CKA_VERIFY_RECOVER, able(p11.CKF_VERIFY_RECOVER)},
 	{p11.CKA_WRAP, able(p11.CKF_WRAP)},
 	{p11.CKA_UNWRAP, able(p11.CKF_UNWRAP)},
-	{p11.CKA_ENCAPSULATE, able(p11.CKF_ENCAPSULATE)},
-	{p11.CKA_DECAPSULATE, able(p11.CKF_DECAPSULATE)},
+	{p11.CKA_ENCAPSULATE, only(p11.CKF_ENCAPSULATE)},
+	{p11.CKA_DECAPSULATE, only(p11.CKF_DECAPSULATE)},
 	{p11.CKA_TRUSTED, yes(func(*setting) bool { return false })},
 	{p11.CKA_OBJECT_VALIDATION_FLAGS, func(c *setting) attr.Value { return attr.NewULong(c.attr, 0) }},
 }
@@ -75,6 +79,12 @@ func able(flag p11.Flags) func(*setting) attr.Value {
 	return yes(func(c *setting) bool { return c.can&flag != 0 && !c.separated() })
 }
 
+// only is able for a use that is TRUE unless the key type has others.
+func only(flag p11.Flags) func(*setting) attr.Value {
+	const others = p11.CKF_ENCRYPT | p11.CKF_DECRYPT | p11.CKF_SIGN | p11.CKF_VERIFY | p11.CKF_WRAP | p11.CKF_UNWRAP | p11.CKF_DERIVE
+	return yes(func(c *setting) bool { return c.can&flag != 0 && c.can&others == 0 })
+}
+
 func (c *setting) sensitive() bool {
 	if c.kind.class == p11.CKO_PRIVATE_KEY {
 		return true
@@ -85,7 +95,7 @@ func (c *setting) sensitive() bool {
 
 func (c *setting) extractable() bool {
 	switch c.origin.how {
-	case attr.Unwrap:
+	case attr.Unwrap, attr.Encapsulate:
 		return true
 	case attr.Derive:
 		base := c.secretBase()

@@ -96,7 +96,7 @@ func settle(template attr.Values, class p11.ObjectClass, m *mech.Mechanism) (att
 // Unwrap drafts the key of a C_UnwrapKey template. The CKA_UNWRAP_TEMPLATE of
 // the unwrapping key is merged into it.
 func (f *Factory) Unwrap(unwrapping *Object, template attr.Values, who Actor) (*Draft, error) {
-	return f.received(unwrapping, p11.CKA_UNWRAP_TEMPLATE, origin{how: attr.Unwrap}, template, who)
+	return f.received(unwrapping.imposes(p11.CKA_UNWRAP_TEMPLATE), origin{how: attr.Unwrap}, template, who)
 }
 
 // Derive drafts the object of a C_DeriveKey template: a secret key, generic
@@ -105,23 +105,29 @@ func (f *Factory) Unwrap(unwrapping *Object, template attr.Values, who Actor) (*
 // further keys that the parameter names: the history of each counts.
 func (f *Factory) Derive(base *Object, others []*Object, template attr.Values, who Actor) (*Draft, error) {
 	o := origin{how: attr.Derive, bases: append([]*Object{base}, others...)}
-	return f.received(base, p11.CKA_DERIVE_TEMPLATE, o, template, who)
+	return f.received(base.imposes(p11.CKA_DERIVE_TEMPLATE), o, template, who)
 }
 
-// received drafts an object whose value a key yields.
-func (f *Factory) received(key *Object, imposes p11.AttributeType, o origin, template attr.Values, who Actor) (*Draft, error) {
+// imposes returns the template that a key has for those that come of it.
+func (o *Object) imposes(t p11.AttributeType) attr.Values {
+	template, _ := o.values.Template(t)
+	return template
+}
+
+// received drafts an object whose value a key yields. imposed is what that key
+// wants of the template.
+func (f *Factory) received(imposed attr.Values, o origin, template attr.Values, who Actor) (*Draft, error) {
 	template, err := attr.Normalize(template)
 	if err != nil {
 		return nil, err
 	}
-	imposed, ok := key.values.Template(imposes)
-	if ok {
+	if len(imposed) > 0 {
 		if template, err = attr.Merge(imposed, template); err != nil {
 			return nil, err
 		}
 	}
-	if o.how == attr.Derive {
-		template = settleDerived(template)
+	if o.how == attr.Derive || o.how == attr.Encapsulate {
+		template = settleSecret(template)
 	}
 	k, err := kindOf(f.reg, template)
 	if err != nil {
@@ -138,13 +144,14 @@ func (f *Factory) received(key *Object, imposes p11.AttributeType, o origin, tem
 	if err != nil {
 		return nil, err
 	}
-	d.length, d.imposed = length, ok
+	d.length, d.imposed = length, len(imposed) > 0
 	return d, nil
 }
 
-// settleDerived fills in what most derivations make: "the key produced by
-// this mechanism is a generic secret key" unless the template has a type.
-func settleDerived(template attr.Values) attr.Values {
+// settleSecret fills in what encapsulation and most derivations make: "the key
+// produced by this mechanism is a generic secret key" unless the template has a
+// type.
+func settleSecret(template attr.Values) attr.Values {
 	if !template.Has(p11.CKA_CLASS) {
 		template = template.With(attr.NewULong(p11.CKA_CLASS, p11.CKO_SECRET_KEY))
 	}
@@ -154,7 +161,8 @@ func settleDerived(template attr.Values) attr.Values {
 	return template
 }
 
-// mayReceive says which classes unwrapping and derivation can make. The value
+// mayReceive says which classes unwrapping, derivation and encapsulation can
+// make. The value
 // of a data object has no footnote, but here the mechanism contributes it.
 func mayReceive(k kind, how attr.How, template attr.Values) error {
 	switch {

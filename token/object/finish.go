@@ -59,7 +59,7 @@ func (d *Draft) fix(value []byte) error {
 	defer clear(right)
 	d.kind.row.Fix(right)
 	switch {
-	case d.origin.how == attr.Generate || d.origin.how == attr.Derive:
+	case d.origin.how != attr.Unwrap && d.origin.how != attr.Create:
 		copy(value, right)
 	case subtle.ConstantTimeCompare(value, right) == 1:
 	case d.origin.how == attr.Unwrap:
