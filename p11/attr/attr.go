@@ -170,7 +170,7 @@ func (vs Values) KeyType() (p11.KeyType, bool) {
 // With returns vs with v put in place of any value of its type, or added. vs
 // itself is not changed.
 func (vs Values) With(v ...Value) Values {
-	out := slices.Clone(vs)
+	out := append(make(Values, 0, len(vs)+len(v)), vs...)
 next:
 	for _, n := range v {
 		for i := range out {

@@ -1,7 +1,6 @@
 package attr
 
 import (
-	"slices"
 	"sync"
 
 	"coffer/p11"
@@ -171,7 +170,7 @@ func (s *Spec) forbidden(how How) bool {
 }
 
 func (tab Table) withDefaults(given Values) Values {
-	out := slices.Clip(given)
+	out := append(make(Values, 0, max(len(tab), len(given))), given...)
 	for _, s := range tab {
 		if s.Default != nil && !given.Has(s.Type) {
 			out = append(out, Value{s.Type, s.Default})

@@ -146,14 +146,14 @@ func (f *Factory) withDefaults(k kind, o origin, given, checked attr.Values) att
 	if k.row != nil {
 		c.can = f.can()[k.row.Type]
 	}
-	out := checked
+	chosen := make(attr.Values, 0, len(choices))
 	for _, ch := range choices {
 		if k.table.Find(ch.attr) != nil && !given.Has(ch.attr) {
 			c.attr = ch.attr
-			out = out.With(ch.value(&c))
+			chosen = append(chosen, ch.value(&c))
 		}
 	}
-	return withOrigin(k, o, out)
+	return withOrigin(k, o, checked.With(chosen...))
 }
 
 // withOrigin tells how a key came into being (PKCS #11 v3.2, C_CreateObject,
@@ -177,14 +177,11 @@ func withOrigin(k kind, o origin, values attr.Values) attr.Values {
 	if generated {
 		mechanism = uint64(o.mechanism)
 	}
-	values = values.With(
-		attr.NewBool(p11.CKA_LOCAL, generated),
-		attr.NewULong(p11.CKA_KEY_GEN_MECHANISM, mechanism),
-	)
+	local, by := attr.NewBool(p11.CKA_LOCAL, generated), attr.NewULong(p11.CKA_KEY_GEN_MECHANISM, mechanism)
 	if k.table.Find(p11.CKA_ALWAYS_SENSITIVE) == nil {
-		return values
+		return values.With(local, by)
 	}
-	return values.With(
+	return values.With(local, by,
 		attr.NewBool(p11.CKA_ALWAYS_SENSITIVE, always && values.True(p11.CKA_SENSITIVE)),
 		attr.NewBool(p11.CKA_NEVER_EXTRACTABLE, never && !values.True(p11.CKA_EXTRACTABLE)),
 	)
