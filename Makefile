@@ -73,7 +73,7 @@ gen:
 	$(GO) generate ./...
 	@$(MAKE) --no-print-directory build
 	tests/readme.sh
-	$(GO) test -count=1 ./tests/vectors -update
+	$(GO) test -count=1 ./tests/vectors ./tests/interop -update
 
 # Generated files are up to date: generating them again changes nothing.
 .PHONY: gen-check

@@ -4,13 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
-
-	"coffer/tests/built"
 )
 
 var update = flag.Bool("update", false, "write docs/VECTORS.md anew")
@@ -79,50 +74,4 @@ func either(n [2]int) string {
 		return ""
 	}
 	return fmt.Sprintf("%d / %d", n[0], n[1])
-}
-
-// compare holds a part of docs/VECTORS.md against what happened.
-func compare(t *testing.T, part, got string) {
-	t.Helper()
-	root, err := built.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(root, "docs", "VECTORS.md")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), "<!-- "+part+" -->\n")
-	old, after, ok2 := strings.Cut(rest, "<!-- /"+part+" -->")
-	if !ok || !ok2 {
-		t.Fatalf("docs/VECTORS.md has lost its place for %s", part)
-	}
-	if old == got {
-		return
-	}
-	if !*update {
-		t.Fatalf("docs/VECTORS.md does not say what ran: run go test ./tests/vectors -update; the difference:\n%s", difference(old, got))
-	}
-	text = []byte(before + "<!-- " + part + " -->\n" + got + "<!-- /" + part + " -->" + after)
-	if err := os.WriteFile(path, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// difference has the lines that are in one text only.
-func difference(old, got string) string {
-	var b strings.Builder
-	a, c := strings.Split(old, "\n"), strings.Split(got, "\n")
-	for _, line := range a {
-		if !slices.Contains(c, line) {
-			b.WriteString("- " + line + "\n")
-		}
-	}
-	for _, line := range c {
-		if !slices.Contains(a, line) {
-			b.WriteString("+ " + line + "\n")
-		}
-	}
-	return b.String()
 }

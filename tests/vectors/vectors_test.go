@@ -12,6 +12,7 @@ import (
 
 	"coffer/p11"
 	. "coffer/tests/p11test"
+	"coffer/tests/report"
 )
 
 // TestWycheproof runs every file of Project Wycheproof that coffer has a
@@ -39,7 +40,7 @@ func TestWycheproof(t *testing.T) {
 		t.Skip("with -run, a part of the files is not looked at, and the table is not compared")
 	}
 	if !t.Failed() {
-		compare(t, "wycheproof", table(rows))
+		report.Compare(t, "VECTORS.md", "wycheproof", table(rows), *update)
 	}
 }
 
