@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"regexp"
+	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
@@ -81,18 +83,14 @@ func lacks(name string, err error) verdict {
 	return no(err)
 }
 
-// ecdsa runs EcdsaP1363Verify, by the mechanism with the hash in it, where there
-// is one, and by that without.
+// ecdsa runs EcdsaP1363Verify by the mechanism that takes a digest; the files of
+// EcdsaVerify, which have the same cases, run by those with the hash in them.
 func ecdsa(c *client, g *group, v *vector) verdict {
 	k, lacking := c.ecPublic(g)
 	if lacking != yes {
 		return lacking
 	}
-	raw := c.verify(Mech(p11.CKM_ECDSA), k, sum(g.Sha, v.Msg), v.Sig)
-	if m := hashes[g.Sha].ecdsa; m != 0 {
-		return both(c.verify(Mech(m), k, v.Msg, v.Sig), raw)
-	}
-	return raw
+	return c.verify(Mech(p11.CKM_ECDSA), k, sum(g.Sha, v.Msg), v.Sig)
 }
 
 // ecPublic brings in the public key of a group.
@@ -137,7 +135,7 @@ const notDER = "the signature is not the DER of two numbers; in PKCS #11 a signa
 // inDER runs EcdsaVerify and EcdsaBitcoinVerify, by the mechanism with the hash
 // in it where there is one.
 func inDER(c *client, g *group, v *vector) verdict {
-	if v.flagged("SignatureMalleabilityBitcoin") {
+	if v.flagged("SignatureMalleabilityBitcoin") || g.Type == "EcdsaBitcoinVerify" && strings.Contains(v.Comment, "signature malleability") {
 		return unfitFor("Bitcoin's rule of the smaller s is no part of ECDSA")
 	}
 	var key struct{ Curve string }
@@ -192,6 +190,9 @@ func agreement(forms func(c *client, cu curve, v *vector) (own p11.ObjectHandle,
 		if n, ok := webcrypto[name]; ok {
 			name = n
 		}
+		if onThisCurve.MatchString(v.Comment) {
+			return unfitFor(string(noPoint))
+		}
 		k, point, err := forms(c, curves[name], v)
 		if misfit, ok := err.(misfit); ok {
 			return unfitFor(string(misfit))
@@ -202,6 +203,9 @@ func agreement(forms func(c *client, cu curve, v *vector) (own p11.ObjectHandle,
 		return c.agrees(k, point, v)
 	}
 }
+
+// onThisCurve is said of keys that name another curve for a point of this one.
+var onThisCurve = regexp.MustCompile("with a point shared with|The point of the public key is a valid on")
 
 // A misfit says why a key cannot be given to PKCS #11.
 type misfit string
