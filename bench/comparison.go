@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -36,9 +37,10 @@ var (
 	cpu      = metric{"cpu", nanoseconds, func(s sample) float64 { return s.perOp("cpu_ns") }}
 	wall     = metric{"wall", nanoseconds, func(s sample) float64 { return s.perOp("wall_ns") }}
 	noLogin  = metric{"wall", nanoseconds, func(s sample) float64 { return s["wall_ns"] - s["login_ns"] }}
-	resident = metric{"rss", kibibytes, func(s sample) float64 { return s["resident_kib"] }}
-	grown    = metric{"rss", kibibytes, func(s sample) float64 { return s["grown_kib"] }}
-	onDisk   = metric{"disk", bytesEach, func(s sample) float64 { return s["bytes"] }}
+	resident = metric{"rss", kibibytes, of("resident_kib", kibibytes).of}
+	grown    = metric{"rss", kibibytes, of("grown_kib", kibibytes).of}
+	onDisk   = metric{"disk", bytesEach, of("bytes", bytesEach).of}
+	blocks   = metric{"disk", bytesEach, of("blocks", bytesEach).of}
 )
 
 // A comparison lets its lanes take turns. Its figures are the lanes' medians of one metric; its targets judge.
@@ -50,9 +52,22 @@ type comparison struct {
 	rounds int
 	slice  time.Duration
 	pooled bool // ratios of all rounds together: for operations whose single times say nothing
+	cold   bool // nothing is warmed: each operation is long
 	lanes  []lane
+	also   []view    // further lines of the same samples
 	after  []fixture // dropped when this is done
 	target []target
+}
+
+// A view is another number of the same samples, as a line of its own.
+type view struct {
+	title  string
+	metric metric
+}
+
+// of is a metric that is in the samples under that name; a time is by the clock on the wall.
+func of(name string, u unit) metric {
+	return metric{"wall", u, func(s sample) float64 { return s[name] }}
 }
 
 // failures is why a lane has no samples, by key.
@@ -60,13 +75,15 @@ type failures map[string]error
 
 // run opens every lane, then gives each a slice a round, starting with another lane each time. A lane that
 // fails is out; the others go on.
-func (c comparison) run(ctx context.Context, w *workshop) result {
+func (c comparison) run(ctx context.Context, w *workshop) []result {
 	runners, failed, samples := map[string]runner{}, failures{}, map[string][]sample{}
 	for _, l := range c.lanes {
 		r, err := l.open(ctx, w, c.slice)
 		if err == nil {
 			defer r.close()
-			_, err = r.sample(ctx) // warms it
+			if !c.cold {
+				_, err = r.sample(ctx) // warms it
+			}
 		}
 		if err != nil {
 			failed[l.key()] = err
@@ -95,7 +112,13 @@ func (c comparison) run(ctx context.Context, w *workshop) result {
 			fmt.Fprintf(os.Stderr, "bench: %s: %s: %v\n", c.name, key, err)
 		}
 	}
-	return c.result(samples, failed)
+	out := []result{c.result(samples, failed)}
+	for _, v := range c.also {
+		other := c
+		other.title, other.metric, other.target = c.title+": "+v.title, v.metric, nil
+		out = append(out, other.result(samples, failed))
+	}
+	return out
 }
 
 // result makes the figures and judges the targets.
@@ -109,10 +132,9 @@ func (c comparison) result(samples map[string][]sample, failed failures) result 
 			f.Value = spreadOf(numbers(samples[l.key()], c.metric))
 			f.Details = medians(samples[l.key()])
 			if l.column != coffer {
-				r := c.ratios(samples, laneKey(coffer, l.label), l.key(), c.metric)
-				f.Ratio = &r
-				if len(samples[laneKey(coffer, l.label)]) == 0 {
-					f.Ratio = nil
+				// No ratio without coffer, or to nothing.
+				if r := c.ratios(samples, laneKey(coffer, l.label), l.key(), c.metric); r.Median > 0 && !math.IsInf(r.Q3, 0) {
+					f.Ratio = &r
 				}
 			}
 		}

@@ -87,6 +87,7 @@ func (p plan) processMeasures() []comparison {
 			c.lanes = append(c.lanes, started(m, fixture{name: "visible"}, "", "visible", "40", first))
 		}
 		c.rounds = few
+		c.also = []view{{"p99", of("p99_ns", nanoseconds)}}
 		return c
 	}
 	takeover := func(write, title string) comparison {
@@ -96,6 +97,7 @@ func (p plan) processMeasures() []comparison {
 		return c
 	}
 	forked := compare("forked", "C_Initialize in a forked child", wall, nil, target{rule: limit, bound: 40e6})
+	forked.also = []view{{"until it has signed", of("child_sign_ns", nanoseconds)}}
 	for _, m := range []string{coffer, softhsm} {
 		forked.lanes = append(forked.lanes, started(m, fixture{name: "forked"}, "", "forked"))
 	}
@@ -123,6 +125,7 @@ func streamMeasures(p plan) []comparison {
 	for _, s := range [][2]string{{"encrypt", "aes-ctr"}, {"encrypt", "aes-gcm"}, {"digest", "sha256"}, {"mac", "hmac-sha256"}} {
 		c := comparison{
 			name: "stream-" + s[1], group: streams, title: "1 GiB of " + s[1] + ", time a MiB", metric: cpu, rounds: 1,
+			also:   []view{{"growth of resident memory", grown}},
 			target: []target{{rule: limit, bound: 4096, metric: &grown, title: "1 GiB of " + s[1] + ", growth of resident memory"}},
 		}
 		for _, m := range modules {
@@ -134,6 +137,11 @@ func streamMeasures(p plan) []comparison {
 	}
 	held := comparison{
 		name: "pause", group: streams, title: "p99.9 of a signature while 10 000 objects are made", metric: wall, rounds: max(p.rounds/3, 2),
+		also: []view{
+			{"median", of("p50_ns", nanoseconds)}, {"the longest", of("max_ns", nanoseconds)},
+			{"p99.9 beside a busy core, without objects", of("quiet_ns", nanoseconds)},
+			{"the longest then", of("quiet_max_ns", nanoseconds)}, {"objects made", of("objects", allocs)},
+		},
 	}
 	for _, m := range modules {
 		held.lanes = append(held.lanes, started(m, fixture{name: "pause"}, "", "pause", "10000", "5"))

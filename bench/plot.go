@@ -40,7 +40,7 @@ func (rep report) writePlots(name, group string) error {
 	for _, r := range rep.of(group) {
 		b := bar{title: r.Title}
 		for _, f := range r.Figures {
-			if f.Ratio != nil && f.Ratio.Median > 0 {
+			if f.Ratio != nil {
 				b.points = append(b.points, point{f.Column, f.Ratio.Median})
 			}
 		}

@@ -45,6 +45,7 @@ func differences(a, b []float64) []float64 {
 	return out
 }
 
+// mean is NaN when there are no values.
 func mean(values []float64) float64 {
 	sum := 0.0
 	for _, v := range values {
