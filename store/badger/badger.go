@@ -368,7 +368,12 @@ func (s *Store) close() error {
 func (s *Store) closeDB() (err error) {
 	defer s.guard(&err)
 	defer s.unwatch()
+	was := s.log.last()
+	s.log.closing.Store(true)
 	err = s.translate("closing", s.db.Close())
+	if now := s.log.last(); err == nil && now != was {
+		err = s.translate("closing", now)
+	}
 	return errors.Join(err, restrictFiles(s.folder))
 }
 

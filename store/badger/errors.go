@@ -3,8 +3,10 @@ package badger
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -40,9 +42,10 @@ func (s *Store) translate(doing string, err error) error {
 // errorLog is Badger's logger: silent, but it remembers the last error, which
 // is often the only trace of what goes wrong in the background.
 type errorLog struct {
-	merge *merge // which listens, if it is not nil
-	mu    sync.Mutex
-	err   error
+	merge   *merge      // which listens, if it is not nil
+	closing atomic.Bool // the database is being closed
+	mu      sync.Mutex
+	err     error
 }
 
 func (l *errorLog) last() error {
@@ -51,10 +54,17 @@ func (l *errorLog) last() error {
 	return l.err
 }
 
+// saysNotFlushed is what Badger says when it could not make a table of a log. It
+// tries again for ever, also if it is to close.
+const saysNotFlushed = "error flushing memtable to disk"
+
 func (l *errorLog) Errorf(format string, args ...any) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.err = fmt.Errorf("badger: %s", strings.TrimSpace(fmt.Sprintf(format, args...)))
+	l.mu.Unlock()
+	if l.closing.Load() && strings.HasPrefix(format, saysNotFlushed) {
+		runtime.Goexit() // which closing waits for; what is in the log stays there
+	}
 }
 
 func (l *errorLog) Warningf(format string, args ...any) { l.merge.heard(format, args...) }

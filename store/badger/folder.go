@@ -155,6 +155,32 @@ func (s *Store) room(need int64) error {
 	return nil
 }
 
+// spareDescriptors are so many that a new log and the table of the old one can be
+// made.
+const spareDescriptors = 4
+
+// descriptors returns ErrFailed if Badger may need a new log to write
+// transactions, and there are no descriptors for that: it would not recover.
+func (s *Store) descriptors(transactions [][]store.Event) error {
+	for _, changes := range transactions {
+		// A node of the table in memory has up to 100 bytes beyond the log's.
+		s.wal.fill += 2 * size(changes)
+	}
+	if s.wal.fill < memTableSize {
+		return nil
+	}
+	var fds [spareDescriptors]int
+	for i := range fds {
+		fd, err := unix.FcntlInt(uintptr(s.folder.FD()), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", store.ErrFailed, s.dir, err)
+		}
+		fds[i] = fd
+		defer unix.Close(fd)
+	}
+	return nil
+}
+
 // shareFiles sees to it that the other members of the folder's group can go on
 // with the files that Badger has begun since it last did: a new log, or a
 // manifest written anew. What it cannot do is no concern of this transaction's.

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 	_ "unsafe" // for syncManifest
 
 	"github.com/dgraph-io/badger/v4/table"
@@ -25,9 +26,10 @@ import (
 // gone. So a merge is examined at the last moment before it counts: Badger has
 // written the manifest and is about to sync it. That is a function in a variable
 // of Badger's, which is replaced here. What is refused is taken out of the
-// manifest again, which leaves the tables that were to be merged in force, and
-// the store is read only from then on. Badger believes that the change took
-// place, which matters only if it writes its manifest anew; that is refused too.
+// manifest again, which leaves the tables that were to be merged in force. The
+// store is read only from then on, or if it cannot be damage, when it happens
+// again and again. Badger believes that the change took place, which matters only
+// if it writes its manifest anew; that is refused too.
 
 // syncManifest is Badger's own.
 //
@@ -46,13 +48,13 @@ type merge struct {
 	dir  string
 	fail func(error) // breaks the store
 
-	mu      sync.Mutex // guards what follows
-	levels  map[uint64]uint8
-	file    os.FileInfo    // the manifest, when
-	size    int64          // it was accepted
-	added   map[int]uint64 // keys that each of Badger's compactors has put into tables
-	refused bool
-	astray  error // why what Badger writes is not the manifest any more
+	mu     sync.Mutex // guards what follows
+	levels map[uint64]uint8
+	file   os.FileInfo    // the manifest, when
+	size   int64          // it was accepted
+	added  map[int]uint64 // keys that each of Badger's compactors has put into tables
+	tries  int            // that failed since the last that did not
+	over   bool           // no further one is made
 }
 
 // watchMerges begins to look after the tables of a store that is about to be
@@ -90,8 +92,13 @@ func watchMerges(dir string, h holdings, fail func(error)) (m *merge, stop func(
 func (m *merge) changed(manifest *os.File) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.astray != nil {
-		return m.astray
+	// The folder may be another's by now.
+	now, err := manifest.Stat()
+	if err != nil {
+		return err
+	}
+	if named, err := os.Stat(manifest.Name()); err != nil || !os.SameFile(named, now) {
+		return fmt.Errorf("%w: %s is not ours any more", store.ErrFailed, manifest.Name())
 	}
 	levels, err := m.read(manifest)
 	if err == nil {
@@ -99,13 +106,19 @@ func (m *merge) changed(manifest *os.File) error {
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: %s: tables were not merged: %w", causeOf(err), m.dir, err)
-		m.refused = true
-		m.fail(err)
-		return errors.Join(err, m.undo(manifest))
+		if m.tries++; m.tries == maxTries || errors.Is(err, store.ErrCorrupt) {
+			m.over = true
+			m.fail(err)
+		}
+		return errors.Join(err, m.undo(manifest, now))
 	}
-	m.levels = levels
+	m.levels, m.tries = levels, 0
 	return m.accept(manifest)
 }
+
+// maxTries is how often a merge may fail before the store gives up: each leaves
+// tables of no use behind, until the store is opened anew.
+const maxTries = 4
 
 // accept remembers the manifest as it is.
 func (m *merge) accept(manifest *os.File) (err error) {
@@ -178,19 +191,15 @@ func (m *merge) examine(levels map[uint64]uint8) error {
 }
 
 // undo takes out of the manifest what was written last.
-func (m *merge) undo(manifest *os.File) error {
-	now, err := manifest.Stat()
-	if err != nil {
-		return err
-	}
+func (m *merge) undo(manifest *os.File, now os.FileInfo) error {
 	if m.file == nil || !os.SameFile(m.file, now) { // Badger has written it anew
-		m.astray = fmt.Errorf("%w: %s: the manifest was put back", store.ErrFailed, m.dir)
+		// From now on it writes what is no longer the manifest, and is refused.
 		return writeManifest(m.dir, m.levels)
 	}
 	if err := manifest.Truncate(m.size); err != nil {
 		return err
 	}
-	_, err = manifest.Seek(m.size, io.SeekStart)
+	_, err := manifest.Seek(m.size, io.SeekStart)
 	return errors.Join(err, manifest.Sync())
 }
 
@@ -215,7 +224,7 @@ func (m *merge) heard(format string, args ...any) {
 		return
 	}
 	m.mu.Lock()
-	refused := m.refused
+	over, tries := m.over, m.tries
 	switch {
 	case strings.HasPrefix(format, saysAdded):
 		if n, ok := args[1].(uint64); ok {
@@ -225,8 +234,14 @@ func (m *merge) heard(format string, args ...any) {
 		delete(m.added, id)
 	}
 	m.mu.Unlock()
-	if refused && id < compactors && strings.HasPrefix(format, saysFailed) {
-		// It would try again, and again, and leave the tables that it makes.
+	if id >= compactors || !strings.HasPrefix(format, saysFailed) {
+		return
+	}
+	if over {
 		runtime.Goexit()
 	}
+	time.Sleep(pauseOfMerges << tries)
 }
+
+// pauseOfMerges is how long Badger waits after the first merge that failed.
+const pauseOfMerges = 50 * time.Millisecond

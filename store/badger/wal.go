@@ -24,6 +24,7 @@ type wal struct {
 	dir  string
 	id   int
 	file *os.File // the last log as far as we know
+	fill int      // at most so many bytes are in it
 }
 
 const (
@@ -52,9 +53,11 @@ func openWAL(dir string) (*wal, error) {
 	return w, folder.Sync(dir)
 }
 
-func (w *wal) open(id int) (*os.File, error) {
-	return os.OpenFile(filepath.Join(w.dir, fmt.Sprintf("%05d%s", id, walSuffix)), os.O_RDWR, 0)
+func (w *wal) path(id int) string {
+	return filepath.Join(w.dir, fmt.Sprintf("%05d%s", id, walSuffix))
 }
+
+func (w *wal) open(id int) (*os.File, error) { return os.OpenFile(w.path(id), os.O_RDWR, 0) }
 
 // sync makes durable what Badger has written. Nobody writes meanwhile.
 func (w *wal) sync() error {
@@ -62,10 +65,11 @@ func (w *wal) sync() error {
 	for {
 		// When a log is full, Badger goes on in the next, and what is at the
 		// end of the full one may not have been synced.
-		next, err := w.open(w.id + 1)
-		if folder.IsMissing(err) {
+		// Asking needs no descriptor, of which the host may have left none.
+		if _, err := os.Stat(w.path(w.id + 1)); folder.IsMissing(err) {
 			break
 		}
+		next, err := w.open(w.id + 1)
 		if err != nil {
 			return err
 		}
@@ -74,7 +78,7 @@ func (w *wal) sync() error {
 			return err
 		}
 		w.file.Close()
-		w.file, w.id = next, w.id+1
+		w.file, w.id, w.fill = next, w.id+1, 0
 	}
 	if err := unix.Fdatasync(int(w.file.Fd())); err != nil {
 		return err

@@ -23,8 +23,18 @@ func (n *node) hold() (*way, error) {
 		f.Unlock()
 		return nil, err
 	}
+	socket, err := findSocket(f)
+	if err != nil {
+		p.detach()
+		l.Close()
+		f.Unlock()
+		return nil, err
+	}
 	b, err := badger.OpenIn(f, badger.Options{History: n.opt.History, Newest: p.rev, Mark: p.mark}, func() {
-		removeSocket(f)
+		// The folder may be another's by now, with another's socket.
+		if now, err := findSocket(f); err == nil && now == socket {
+			removeSocket(f)
+		}
 		f.Unlock()
 	})
 	if err != nil {

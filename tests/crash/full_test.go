@@ -90,11 +90,11 @@ func TestAFullDisk(t *testing.T) {
 
 			// A process that begins, or ends, when the disk is full.
 			empty = b.fill(leave)
-			p.want("CKR_DEVICE_MEMORY", "finalize")
+			p.want("CKR_GENERAL_ERROR", "finalize")
 			b.oneLine("C_Finalize", "CKR_DEVICE_MEMORY", b.store, "no space left")
 			p.wait()
 			p = b.start("obey", nil)
-			p.want("CKR_DEVICE_ERROR", "initialize")
+			p.want("CKR_GENERAL_ERROR", "initialize")
 			b.oneLine("C_Initialize", b.store, "no space left")
 			empty()
 			p.want("CKR_OK", "initialize")
