@@ -118,7 +118,7 @@ func TestLevels(t *testing.T) {
 	for rv, want := range map[p11.RV]string{
 		p11.CKR_OK: "debug", p11.CKR_BUFFER_TOO_SMALL: "debug",
 		p11.CKR_PIN_INCORRECT: "info", p11.CKR_ATTRIBUTE_TYPE_INVALID: "info",
-		p11.CKR_GENERAL_ERROR: "error", p11.CKR_DEVICE_ERROR: "error",
+		p11.CKR_GENERAL_ERROR: "error", p11.CKR_DEVICE_ERROR: "error", p11.CKR_TOKEN_WRITE_PROTECTED: "error",
 	} {
 		if got := levelOf(rv).String(); got != want {
 			t.Errorf("%v: got %s, want %s", rv, got, want)

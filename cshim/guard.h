@@ -39,7 +39,7 @@ void keep_own_file(void);
 // They see to it that no handler of the host runs on the stack of
 // a goroutine.
 void repair_handlers(void);        // at C_Initialize, by prepare_process
-void repair_handlers_if_due(void); // at C_OpenSession
+void repair_handlers_if_due(void); // at C_OpenSession, and when an operation begins
 
 void prepare_process(void);     // at C_Initialize
 void spare_address_space(void); // before the Go runtime starts

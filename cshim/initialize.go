@@ -26,14 +26,27 @@ func goC_Initialize(pInitArgs C.CK_VOID_PTR) (rv C.CK_RV) {
 	lifeMu.Lock()
 	defer lifeMu.Unlock()
 	err := initialize((*C.CK_C_INITIALIZE_ARGS)(pInitArgs))
-	rv = code(err)
+	return endOfLife("C_Initialize", err)
+}
+
+// endOfLife reports what C_Initialize or C_Finalize came to, and returns it as a
+// code that the standard has for them (PKCS #11 v3.2, 5.4.1, 5.4.2): there is
+// none for a store that cannot be opened or closed. The log has the one that
+// other functions would give.
+func endOfLife(function string, err error) C.CK_RV {
+	rv := code(err)
 	if logged(rv) {
-		report("C_Initialize", err)
+		report(function, err)
 	}
 	if module.Load() == nil {
 		closeLog()
 	}
-	return rv
+	switch p11.RV(rv) {
+	case p11.CKR_OK, p11.CKR_ARGUMENTS_BAD, p11.CKR_CRYPTOKI_ALREADY_INITIALIZED, p11.CKR_CRYPTOKI_NOT_INITIALIZED,
+		p11.CKR_FUNCTION_FAILED, p11.CKR_HOST_MEMORY:
+		return rv
+	}
+	return C.CK_RV(p11.CKR_GENERAL_ERROR)
 }
 
 func initialize(args *C.CK_C_INITIALIZE_ARGS) error {
@@ -127,12 +140,5 @@ func goC_Finalize(pReserved C.CK_VOID_PTR) (rv C.CK_RV) {
 		err = m.Close()
 		collect()
 	}
-	rv = code(err)
-	if logged(rv) {
-		report("C_Finalize", err)
-	}
-	if module.Load() == nil {
-		closeLog()
-	}
-	return rv
+	return endOfLife("C_Finalize", err)
 }

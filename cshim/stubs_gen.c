@@ -112,6 +112,7 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationStat
 }
 
 CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen) {
+  repair_handlers_if_due();
   if (ours()) return goC_Login(hSession, userType, pPin, ulPinLen);
   const CK_FUNCTION_LIST_3_2 *copy = loaded_copy();
   return copy ? copy->C_Login(hSession, userType, pPin, ulPinLen) : CKR_CRYPTOKI_NOT_INITIALIZED;
@@ -160,6 +161,7 @@ CK_RV C_SetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, 
 }
 
 CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount) {
+  repair_handlers_if_due();
   if (ours()) return goC_FindObjectsInit(hSession, pTemplate, ulCount);
   const CK_FUNCTION_LIST_3_2 *copy = loaded_copy();
   return copy ? copy->C_FindObjectsInit(hSession, pTemplate, ulCount) : CKR_CRYPTOKI_NOT_INITIALIZED;
@@ -178,6 +180,7 @@ CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE hSession) {
 }
 
 CK_RV C_EncryptInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey) {
+  repair_handlers_if_due();
   if (ours()) return goC_EncryptInit(hSession, pMechanism, hKey);
   const CK_FUNCTION_LIST_3_2 *copy = loaded_copy();
   return copy ? copy->C_EncryptInit(hSession, pMechanism, hKey) : CKR_CRYPTOKI_NOT_INITIALIZED;
@@ -202,6 +205,7 @@ CK_RV C_EncryptFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pLastEncryptedPart,
 }
 
 CK_RV C_DecryptInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey) {
+  repair_handlers_if_due();
   if (ours()) return goC_DecryptInit(hSession, pMechanism, hKey);
   const CK_FUNCTION_LIST_3_2 *copy = loaded_copy();
   return copy ? copy->C_DecryptInit(hSession, pMechanism, hKey) : CKR_CRYPTOKI_NOT_INITIALIZED;
@@ -226,6 +230,7 @@ CK_RV C_DecryptFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pLastPart, CK_ULONG
 }
 
 CK_RV C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism) {
+  repair_handlers_if_due();
   if (ours()) return goC_DigestInit(hSession, pMechanism);
   const CK_FUNCTION_LIST_3_2 *copy = loaded_copy();
   return copy ? copy->C_DigestInit(hSession, pMechanism) : CKR_CRYPTOKI_NOT_INITIALIZED;
@@ -256,6 +261,7 @@ CK_RV C_DigestFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pDigest, CK_ULONG_PT
 }
 
 CK_RV C_SignInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey) {
+  repair_handlers_if_due();
   if (ours()) return goC_SignInit(hSession, pMechanism, hKey);
   const CK_FUNCTION_LIST_3_2 *copy = loaded_copy();
   return copy ? copy->C_SignInit(hSession, pMechanism, hKey) : CKR_CRYPTOKI_NOT_INITIALIZED;
@@ -292,6 +298,7 @@ CK_RV C_SignRecover(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDa
 }
 
 CK_RV C_VerifyInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey) {
+  repair_handlers_if_due();
   if (ours()) return goC_VerifyInit(hSession, pMechanism, hKey);
   const CK_FUNCTION_LIST_3_2 *copy = loaded_copy();
   return copy ? copy->C_VerifyInit(hSession, pMechanism, hKey) : CKR_CRYPTOKI_NOT_INITIALIZED;

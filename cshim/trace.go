@@ -28,7 +28,8 @@ func logged(rv C.CK_RV) bool {
 // want to know, and what is the ordinary course of things.
 func levelOf(rv p11.RV) settings.LogLevel {
 	switch rv {
-	case p11.CKR_GENERAL_ERROR, p11.CKR_HOST_MEMORY, p11.CKR_FUNCTION_FAILED, p11.CKR_DEVICE_ERROR, p11.CKR_DEVICE_MEMORY:
+	case p11.CKR_GENERAL_ERROR, p11.CKR_HOST_MEMORY, p11.CKR_FUNCTION_FAILED, p11.CKR_DEVICE_ERROR, p11.CKR_DEVICE_MEMORY,
+		p11.CKR_TOKEN_WRITE_PROTECTED: // which only the store's file system can be
 		return settings.LogError
 	case p11.CKR_OK, p11.CKR_BUFFER_TOO_SMALL, p11.CKR_NO_EVENT:
 		return settings.LogDebug

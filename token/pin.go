@@ -2,6 +2,7 @@ package token
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"coffer/p11"
@@ -57,13 +58,24 @@ func (m *Module) openPIN(t *token, r seal.Role, pin []byte) (*seal.Master, error
 	}
 	master, err := seal.OpenPIN(t.id, r, pin, kv.Value)
 	if err != nil {
-		return nil, err
+		return nil, m.ofToken(t, err)
 	}
 	if err := m.forgetFailures(t, r); err != nil {
 		master.Wipe()
 		return nil, err
 	}
 	return master, nil
+}
+
+// ofToken says which token it is that an error tells of.
+func (m *Module) ofToken(t *token, err error) error {
+	label := ""
+	if kv, ok, _ := m.get(slotKey(t.slot)); ok {
+		if rec, rerr := unmarshalToken(kv.Value); rerr == nil {
+			label = fmt.Sprintf(", labelled %q", rec.Label)
+		}
+	}
+	return p11.Errorf(p11.Code(err), "the token in slot %d%s: %w", t.slot, label, err)
 }
 
 // countFailure adds one to the failures and returns their number, this try's

@@ -16,6 +16,14 @@ var staticC = []string{"C_GetFunctionList", "C_GetInterfaceList", "C_GetInterfac
 var repairs = map[string]string{
 	"C_Initialize":  "prepare_process",
 	"C_OpenSession": "repair_handlers_if_due",
+	// A host may keep its sessions open for good.
+	"C_Login":           "repair_handlers_if_due",
+	"C_FindObjectsInit": "repair_handlers_if_due",
+	"C_EncryptInit":     "repair_handlers_if_due",
+	"C_DecryptInit":     "repair_handlers_if_due",
+	"C_DigestInit":      "repair_handlers_if_due",
+	"C_SignInit":        "repair_handlers_if_due",
+	"C_VerifyInit":      "repair_handlers_if_due",
 }
 
 // stubs writes the C entry points and the function lists.
