@@ -56,6 +56,8 @@ var parameters = [p11.NumParamKinds]parameter{
 	p11.ParamIKE2PRFPlus:      {decode: decodeIKE2PRFPlus},
 	p11.ParamIKE1PRF:          {decode: decodeIKE1PRF},
 	p11.ParamIKE1Extended:     {decode: decodeIKE1Extended},
+	p11.OptionalSignContext:   {decode: decodeSignContext, optional: true},
+	p11.ParamHashSignContext:  {decode: decodeHashSignContext},
 }
 
 // decodeParams decodes the parameter of a mechanism. What it returns are

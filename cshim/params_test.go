@@ -82,6 +82,11 @@ func TestDecodeParams(t *testing.T) {
 			p11.ECDHAESWrapParams{AESKeyBits: 256, KDF: p11.CKD_SHA256_KDF, Shared: iv}},
 		{"EdDSA", p11.OptionalEdDSA, new(memory).ulong(1).ulong(4).pointer(info), p11.EdDSAParams{Prehash: true, Context: info}},
 		{"no EdDSA", p11.OptionalEdDSA, new(memory), nil},
+		{"context of a signature", p11.OptionalSignContext, new(memory).ulong(2).pointer(info).ulong(4),
+			p11.SignContext{Hedge: p11.CKH_DETERMINISTIC_REQUIRED, Context: info}},
+		{"no context", p11.OptionalSignContext, new(memory), nil},
+		{"context and hash of a signature", p11.ParamHashSignContext, new(memory).ulong(1).pointer(info).ulong(4).ulong(uint64(p11.CKM_SHA3_512)),
+			p11.HashSignContext{SignContext: p11.SignContext{Hedge: p11.CKH_HEDGE_REQUIRED, Context: info}, Hash: p11.CKM_SHA3_512}},
 		{"HKDF", p11.ParamHKDF,
 			new(memory).bytes([]byte{1, 1, 0, 0, 0, 0, 0, 0}).ulong(uint64(p11.CKM_SHA256)).ulong(uint64(p11.CKF_HKDF_SALT_DATA)).
 				pointer(salt).ulong(4).ulong(9).pointer(info).ulong(4),
@@ -189,6 +194,8 @@ func FuzzParams(f *testing.F) {
 		p11.ParamIKE2PRFPlus:      {[]int{24}, []int{32}},
 		p11.ParamIKE1PRF:          {[]int{32, 48}, []int{40, 56}},
 		p11.ParamIKE1Extended:     {[]int{24}, []int{32}},
+		p11.OptionalSignContext:   {[]int{8}, []int{16}},
+		p11.ParamHashSignContext:  {[]int{8}, []int{16}},
 	}
 	// Words that bound what is read behind a pointer otherwise than by bytes.
 	small := map[p11.ParamKind]struct {

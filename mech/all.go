@@ -22,6 +22,7 @@ func All() []Family {
 		hmacFamily,
 		ikeFamily,
 		kbkdfFamily,
+		mldsaFamily,
 		montgomeryFamily,
 		pbkdf2Family,
 		rsaFamily,

@@ -247,7 +247,8 @@ type KeyType struct {
 	// Parse makes the Go key of an object's attributes and checks them: on the
 	// curve, consistent, of a supported size. The errors are those of
 	// C_CreateObject: CKR_ATTRIBUTE_VALUE_INVALID, CKR_CURVE_NOT_SUPPORTED,
-	// CKR_DOMAIN_PARAMS_INVALID, CKR_PUBLIC_KEY_INVALID, CKR_KEY_SIZE_RANGE.
+	// CKR_DOMAIN_PARAMS_INVALID, CKR_PARAMETER_SET_NOT_SUPPORTED,
+	// CKR_PUBLIC_KEY_INVALID, CKR_KEY_SIZE_RANGE.
 	// Nil for secret keys, whose material is CKA_VALUE.
 	Parse func(class p11.ObjectClass, values attr.Values) (material any, bits int, err error)
 	// Complete returns attributes that the standard lets the token compute from

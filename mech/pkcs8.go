@@ -52,11 +52,21 @@ func parsePrivateKeyInfo(der []byte) (privateKeyInfo, error) {
 // marshalPrivateKeyInfo returns the PrivateKeyInfo of RFC 8410: an algorithm
 // without parameters, and the key as an OCTET STRING inside the OCTET STRING.
 func marshalPrivateKeyInfo(algorithm, key []byte) []byte {
-	var b cryptobyte.Builder
+	var inner cryptobyte.Builder
+	inner.AddASN1OctetString(key)
+	secret := inner.BytesOrPanic()
+	defer clear(secret)
+	return marshalOneAsymmetricKey(algorithm, secret)
+}
+
+// marshalOneAsymmetricKey returns a PrivateKeyInfo of an algorithm without
+// parameters. inside is what the algorithm puts into the OCTET STRING.
+func marshalOneAsymmetricKey(algorithm, inside []byte) []byte {
+	b := cryptobyte.NewBuilder(make([]byte, 0, len(inside)+64)) // which does not grow, and so leaves no copy
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(0)
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(algorithm) })
-		b.AddASN1(asn1.OCTET_STRING, func(b *cryptobyte.Builder) { b.AddASN1OctetString(key) })
+		b.AddASN1OctetString(inside)
 	})
 	return b.BytesOrPanic()
 }

@@ -100,6 +100,8 @@ var pairVectorTests = map[string]func(*testing.T){
 	"CKM_ECDH1_*DERIVE":    TestECDHVectors,
 	"CKM_EDDSA":            TestEdDSAVectors,
 	"CKM_ECDH_*KEY_WRAP":   TestECDHAESKeyWrap,
+	"CKM_ML_DSA":           TestMLDSAVectors,
+	"CKM_HASH_ML_DSA*":     TestHashMLDSA,
 }
 
 func hasPairVectors(t p11.MechanismType) bool {

@@ -45,6 +45,8 @@ const (
 	ParamIKE2PRFPlus                // IKE2PRFPlusParams from CK_IKE2_PRF_PLUS_DERIVE_PARAMS
 	ParamIKE1PRF                    // IKE1PRFParams from CK_IKE1_PRF_DERIVE_PARAMS
 	ParamIKE1Extended               // IKE1ExtendedParams from CK_IKE1_EXTENDED_DERIVE_PARAMS
+	OptionalSignContext             // SignContext from CK_SIGN_ADDITIONAL_CONTEXT
+	ParamHashSignContext            // HashSignContext from CK_HASH_SIGN_ADDITIONAL_CONTEXT
 	NumParamKinds                   // the number of kinds
 )
 

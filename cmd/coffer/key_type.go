@@ -32,6 +32,7 @@ const (
 	keyBytes                      // of a secret
 	ofCurve                       // the curve's name
 	nameCurve                     // nothing: the name is that of a curve
+	ofSet                         // the parameter set's name
 )
 
 var keyTypes = []keyType{
@@ -44,6 +45,7 @@ var keyTypes = []keyType{
 	{"ed448", p11.CKK_EC_EDWARDS, p11.CKM_EC_EDWARDS_KEY_PAIR_GEN, nameCurve, []string{"sign"}, "ed448"},
 	{"x25519", p11.CKK_EC_MONTGOMERY, p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, nameCurve, []string{"derive"}, "x25519"},
 	{"x448", p11.CKK_EC_MONTGOMERY, p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, nameCurve, []string{"derive"}, "x448"},
+	{"ml-dsa", p11.CKK_ML_DSA, p11.CKM_ML_DSA_KEY_PAIR_GEN, ofSet, []string{"sign"}, "ml-dsa:65"},
 	{"generic", p11.CKK_GENERIC_SECRET, p11.CKM_GENERIC_SECRET_KEY_GEN, keyBytes, []string{"sign", "verify", "derive"}, "generic:32"},
 	{"hkdf", p11.CKK_HKDF, p11.CKM_HKDF_KEY_GEN, keyBytes, []string{"derive"}, "hkdf:32"},
 }
@@ -67,6 +69,15 @@ var curves = []struct {
 	{[]string{"x448"}, asn1.ObjectIdentifier{1, 3, 101, 111}},
 	{[]string{"ed25519"}, asn1.ObjectIdentifier{1, 3, 101, 112}},
 	{[]string{"ed448"}, asn1.ObjectIdentifier{1, 3, 101, 113}},
+}
+
+// parameterSets are the parameter sets by the names of --type: those of the
+// standard behind the name of the scheme.
+var parameterSets = map[p11.KeyType][]struct {
+	name string
+	id   uint64
+}{
+	p11.CKK_ML_DSA: {{"44", p11.CKP_ML_DSA_44}, {"65", p11.CKP_ML_DSA_65}, {"87", p11.CKP_ML_DSA_87}},
 }
 
 func keyTypeExamples() []string {
@@ -115,6 +126,15 @@ func parseKeyType(text string) (keySpec, error) {
 		k.attrs = attr.Values{attr.NewBytes(p11.CKA_EC_PARAMS, params)}
 		return k, nil
 	}
+	if k.size == ofSet {
+		for _, set := range parameterSets[k.key] {
+			if set.name == strings.ToLower(size) {
+				k.attrs = attr.Values{attr.NewULong(p11.CKA_PARAMETER_SET, set.id)}
+				return k, nil
+			}
+		}
+		return wants("a parameter set (" + strings.Join(parameterSetNames(k.key), ", ") + ")")
+	}
 	n, err := strconv.ParseUint(size, 10, 31)
 	switch {
 	case k.size == keyBytes && err != nil:
@@ -141,6 +161,23 @@ func curveParams(name string) ([]byte, bool) {
 		}
 	}
 	return nil, false
+}
+
+func parameterSetNames(t p11.KeyType) (names []string) {
+	for _, set := range parameterSets[t] {
+		names = append(names, set.name)
+	}
+	return names
+}
+
+// parameterSetName returns the name of a CKA_PARAMETER_SET: ours, or its number.
+func parameterSetName(t p11.KeyType, id uint64) string {
+	for _, set := range parameterSets[t] {
+		if set.id == id {
+			return set.name
+		}
+	}
+	return strconv.FormatUint(id, 10)
 }
 
 // curveName returns the name of CKA_EC_PARAMS: ours, or what it says.
@@ -192,6 +229,9 @@ func typeName(vs attr.Values) string {
 		return fmt.Sprintf("%s:%d", k.name, n)
 	case ofCurve:
 		return k.name + ":" + curveName(vs.Bytes(p11.CKA_EC_PARAMS))
+	case ofSet:
+		set, _ := vs.ULong(p11.CKA_PARAMETER_SET)
+		return k.name + ":" + parameterSetName(k.key, set)
 	default:
 		return curveName(vs.Bytes(p11.CKA_EC_PARAMS))
 	}

@@ -55,6 +55,15 @@ var pairTemplates = map[p11.KeyType][]struct {
 		{"X25519", ecParams("\x06\x03\x2b\x65\x6e")},
 		{"X448", ecParams("\x06\x03\x2b\x65\x6f")},
 	},
+	p11.CKK_ML_DSA: {
+		{"ML-DSA-44", parameterSet(p11.CKP_ML_DSA_44)},
+		{"ML-DSA-65", parameterSet(p11.CKP_ML_DSA_65)},
+		{"ML-DSA-87", parameterSet(p11.CKP_ML_DSA_87)},
+	},
+}
+
+func parameterSet(id uint64) attr.Values {
+	return attr.Values{attr.NewULong(p11.CKA_PARAMETER_SET, id)}
 }
 
 func ecParams(der string) attr.Values { return attr.Values{attr.NewString(p11.CKA_EC_PARAMS, der)} }

@@ -49,6 +49,8 @@ var paramSamples = [p11.NumParamKinds]func(*keyPair) []p11.Params{
 	p11.ParamIKE2PRFPlus:      ike2Samples,
 	p11.ParamIKE1PRF:          ike1Samples,
 	p11.ParamIKE1Extended:     ike1ExtendedSamples,
+	p11.OptionalSignContext:   signContextSamples,
+	p11.ParamHashSignContext:  hashSignContextSamples,
 }
 
 func random(n int) []byte {
@@ -172,6 +174,26 @@ func eddsaSamples(*keyPair) []p11.Params {
 		p11.EdDSAParams{Prehash: true, Context: random(255)},
 		p11.EdDSAParams{Context: random(256)},
 	}
+}
+
+func signContextSamples(*keyPair) []p11.Params {
+	return []p11.Params{
+		nil,
+		p11.SignContext{Hedge: p11.CKH_DETERMINISTIC_REQUIRED, Context: []byte("context")},
+		p11.SignContext{Hedge: p11.CKH_HEDGE_REQUIRED, Context: random(255)},
+		p11.SignContext{Context: random(256)},
+		p11.SignContext{Hedge: 3},
+	}
+}
+
+func hashSignContextSamples(*keyPair) (ps []p11.Params) {
+	for _, h := range hashes {
+		ps = append(ps, p11.HashSignContext{SignContext: p11.SignContext{Hedge: p11.CKH_HEDGE_REQUIRED, Context: random(20)}, Hash: h.digest})
+	}
+	return append(ps,
+		p11.HashSignContext{},
+		p11.HashSignContext{Hash: p11.CKM_SHA256, SignContext: p11.SignContext{Context: random(256)}},
+		p11.HashSignContext{Hash: p11.CKM_SHA256, SignContext: p11.SignContext{Hedge: 3}})
 }
 
 func hkdfSamples(*keyPair) (ps []p11.Params) {

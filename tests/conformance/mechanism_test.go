@@ -60,7 +60,12 @@ var samples = [p11.NumParamKinds][]p11.Params{
 	p11.ParamIKEPRF: prfSamples(func(f p11.MechanismType) p11.Params {
 		return p11.IKEPRFParams{PRF: f, Ni: []byte("ni"), Nr: []byte("nr")}
 	}),
-	p11.ParamIKE2PRFPlus:  prfSamples(func(f p11.MechanismType) p11.Params { return p11.IKE2PRFPlusParams{PRF: f, Seed: []byte("seed")} }),
+	p11.ParamIKE2PRFPlus:    prfSamples(func(f p11.MechanismType) p11.Params { return p11.IKE2PRFPlusParams{PRF: f, Seed: []byte("seed")} }),
+	p11.OptionalSignContext: {nil, p11.SignContext{Hedge: p11.CKH_DETERMINISTIC_REQUIRED, Context: []byte("context")}},
+	p11.ParamHashSignContext: {
+		p11.HashSignContext{Hash: p11.CKM_SHA256, SignContext: p11.SignContext{Hedge: p11.CKH_HEDGE_REQUIRED, Context: []byte("context")}},
+		p11.HashSignContext{Hash: p11.CKM_SHA3_512},
+	},
 	p11.ParamIKE1Extended: prfSamples(func(f p11.MechanismType) p11.Params { return p11.IKE1ExtendedParams{PRF: f, Extra: []byte("extra")} }),
 }
 
@@ -164,7 +169,21 @@ func keysFor(h *Host, s p11.SessionHandle, t p11.KeyType) (out []halves) {
 			out = append(out, halves{pub, priv, 0})
 		}
 	}
+	for _, set := range parameterSets[t] {
+		pub, priv := h.Pair(s, set.gen, attr.NewULong(p11.CKA_PARAMETER_SET, set.id), nil, nil)
+		out = append(out, halves{pub, priv, 0})
+	}
 	return out
+}
+
+// parameterSets are those that keys are made of.
+var parameterSets = map[p11.KeyType][]struct {
+	gen p11.MechanismType
+	id  uint64
+}{
+	p11.CKK_ML_DSA: {
+		{p11.CKM_ML_DSA_KEY_PAIR_GEN, p11.CKP_ML_DSA_44}, {p11.CKM_ML_DSA_KEY_PAIR_GEN, p11.CKP_ML_DSA_65}, {p11.CKM_ML_DSA_KEY_PAIR_GEN, p11.CKP_ML_DSA_87},
+	},
 }
 
 func TestEveryMechanismDoesWhatItSays(t *testing.T) {

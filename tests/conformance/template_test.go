@@ -92,7 +92,12 @@ func (m *maker) check(h *Host) {
 			try(t.String()+" malformed", m.template.With(v), p11.CKR_ATTRIBUTE_VALUE_INVALID)
 		}
 		if row != nil && row.Notes&n.required != 0 && m.template.Has(t) {
-			try("without "+t.String(), m.template.Without(t), p11.CKR_TEMPLATE_INCOMPLETE)
+			without := m.template.Without(t)
+			if t == p11.CKA_VALUE && without.Has(p11.CKA_SEED) { // one of the two is enough
+				try("without CKA_VALUE", without, ok)
+				without = without.Without(p11.CKA_SEED)
+			}
+			try("without "+t.String(), without, p11.CKR_TEMPLATE_INCOMPLETE)
 		}
 	}
 	try("an attribute that there is not", m.template.With(attr.NewBytes(0x3fffffff, nil)), p11.CKR_ATTRIBUTE_TYPE_INVALID)

@@ -80,6 +80,14 @@ func (a *arena) params(params p11.Params) (unsafe.Pointer, int) {
 		c := C.CK_EDDSA_PARAMS{phFlag: flag(p.Prehash)}
 		c.pContextData, c.ulContextDataLen = a.bytes(p.Context)
 		return put(a, c)
+	case p11.SignContext:
+		c := C.CK_SIGN_ADDITIONAL_CONTEXT{hedgeVariant: C.CK_HEDGE_TYPE(p.Hedge)}
+		c.pContext, c.ulContextLen = a.bytes(p.Context)
+		return put(a, c)
+	case p11.HashSignContext:
+		c := C.CK_HASH_SIGN_ADDITIONAL_CONTEXT{hedgeVariant: C.CK_HEDGE_TYPE(p.Hedge), hash: C.CK_MECHANISM_TYPE(p.Hash)}
+		c.pContext, c.ulContextLen = a.bytes(p.Context)
+		return put(a, c)
 	case p11.HKDFParams:
 		c := C.CK_HKDF_PARAMS{
 			bExtract: flag(p.Extract), bExpand: flag(p.Expand), prfHashMechanism: C.CK_MECHANISM_TYPE(p.PRF),

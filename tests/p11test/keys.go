@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"sync"
 
+	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
@@ -64,7 +65,7 @@ var Keys = sync.OnceValue(func() []*Key {
 	return []*Key{
 		aesKey("AES-128", 16), aesKey("AES-256", 32),
 		genericKey("generic secret of 24 bytes", 24), genericKey("generic secret of 21 bytes", 21),
-		rsaKey(), ecKey(), edwardsKey(), montgomeryKey(),
+		rsaKey(), ecKey(), edwardsKey(), montgomeryKey(), mldsaKey(),
 	}
 })
 
@@ -106,9 +107,9 @@ func genericKey(name string, n int) *Key {
 }
 
 // signs is the Proof of a key with a deterministic signature.
-func signs(m p11.MechanismType) func(*Host, p11.SessionHandle, p11.ObjectHandle) ([]byte, error) {
+func signs(m p11.MechanismType, params ...p11.Params) func(*Host, p11.SessionHandle, p11.ObjectHandle) ([]byte, error) {
 	return func(h *Host, s p11.SessionHandle, k p11.ObjectHandle) ([]byte, error) {
-		if err := h.SignInit(s, Mech(m), k); err != nil {
+		if err := h.SignInit(s, Mech(m, params...), k); err != nil {
 			return nil, err
 		}
 		return Output(func(out *p11.Out) error { return h.Sign(s, []byte("proof"), out) })
@@ -165,6 +166,18 @@ func curveKey(name string, t p11.KeyType, curve attr.Value, value, point []byte)
 	k := pair(name, t, attr.Values{curve, attr.NewBytes(p11.CKA_EC_POINT, b.BytesOrPanic())}, attr.Values{curve, Value(value)})
 	k.Secrets = []p11.AttributeType{p11.CKA_VALUE}
 	return k
+}
+
+func mldsaKey() *Key {
+	var seed [mldsa65.SeedSize]byte
+	copy(seed[:], random(len(seed)))
+	public, private := mldsa65.NewKeyFromSeed(&seed)
+	set := attr.NewULong(p11.CKA_PARAMETER_SET, p11.CKP_ML_DSA_65)
+	out := pair("ML-DSA-65", p11.CKK_ML_DSA, attr.Values{set, Value(public.Bytes())},
+		attr.Values{set, attr.NewBytes(p11.CKA_SEED, seed[:]), Value(private.Bytes())})
+	out.Secrets = []p11.AttributeType{p11.CKA_SEED, p11.CKA_VALUE}
+	out.Uses, out.Proof = Yes(p11.CKA_SIGN), signs(p11.CKM_ML_DSA, p11.SignContext{Hedge: p11.CKH_DETERMINISTIC_REQUIRED})
+	return out
 }
 
 func ecKey() *Key {

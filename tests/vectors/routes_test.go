@@ -79,6 +79,10 @@ func allRoutes() map[string]route {
 		r["MacTest HMAC"+strings.Replace(name, "SHA-", "SHA", 1)] = route{run: mac(h.hmac, h.general, p11.CKK_GENERIC_SECRET, h.size), needs: of(h.hmac, h.general)}
 		r["HkdfTest HKDF-"+name] = route{run: hkdf(h.digest), needs: of(p11.CKM_HKDF_DERIVE)}
 	}
+	for name, set := range map[string]uint64{"44": p11.CKP_ML_DSA_44, "65": p11.CKP_ML_DSA_65, "87": p11.CKP_ML_DSA_87} {
+		r["MlDsaSign ML-DSA-"+name] = route{run: mldsaSign(set), needs: of(p11.CKM_ML_DSA)}
+		r["MlDsaVerify ML-DSA-"+name] = route{run: mldsaVerify(set), needs: of(p11.CKM_ML_DSA)}
+	}
 	for name, prf := range map[string]uint64{
 		"1": p11.CKP_PKCS5_PBKD2_HMAC_SHA1, "224": p11.CKP_PKCS5_PBKD2_HMAC_SHA224, "256": p11.CKP_PKCS5_PBKD2_HMAC_SHA256,
 		"384": p11.CKP_PKCS5_PBKD2_HMAC_SHA384, "512": p11.CKP_PKCS5_PBKD2_HMAC_SHA512,
@@ -139,5 +143,4 @@ var noMechanism = []struct{ prefix, why string }{
 	{"sm4_", "no mechanism in PKCS #11: SM4"},
 	{"vmac", "no mechanism in PKCS #11: VMAC"},
 	{"mlkem_", "no row yet"},
-	{"mldsa_", "no row yet"},
 }
