@@ -49,9 +49,25 @@ func Lookup(class p11.ObjectClass, sub uint64) (Table, bool) {
 	return t, true
 }
 
-// Kind returns how the value of t is read, 0 for a type that is not in the
+// low is kindOf for the types below 0x800, where all are but those with a flag
+// in their high bits: each attribute that is read asks three times.
+var low = func() (low [0x800]Kind) {
+	for t, k := range kindOf {
+		if t < p11.AttributeType(len(low)) {
+			low[t] = k
+		}
+	}
+	return low
+}()
+
+// KindOf returns how the value of t is read, 0 for a type that is not in the
 // standard.
-func KindOf(t p11.AttributeType) Kind { return kindOf[t] }
+func KindOf(t p11.AttributeType) Kind {
+	if t < p11.AttributeType(len(low)) {
+		return low[t]
+	}
+	return kindOf[t]
+}
 
 func hasSubtypes(c p11.ObjectClass) bool { return isKey(c) || c == p11.CKO_CERTIFICATE }
 

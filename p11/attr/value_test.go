@@ -93,3 +93,16 @@ func TestNoVerbPrintsASecret(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestKindOfIsTheTable(t *testing.T) {
+	for a, want := range kindOf {
+		if got := KindOf(a); got != want {
+			t.Errorf("%v: got %v, want %v", a, got, want)
+		}
+	}
+	for _, a := range []p11.AttributeType{0x7fe, 0x800, 0x3fffffff, 0x80000000, p11.AttributeType(p11.Unavailable)} {
+		if got := KindOf(a); got != 0 {
+			t.Errorf("%#x is not of the standard: got %v", uint64(a), got)
+		}
+	}
+}
