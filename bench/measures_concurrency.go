@@ -84,7 +84,7 @@ func (p plan) processMeasures() []comparison {
 	visible := func(first, title string) comparison {
 		c := compare("visible-"+first, title, wall, nil, target{rule: limit, bound: 1e6})
 		for _, m := range modules {
-			c.lanes = append(c.lanes, started(m, fixture{name: "visible"}, "", "visible", "40", first))
+			c.lanes = append(c.lanes, started(m, fixture{name: "visible"}, "", "visible", "20", first))
 		}
 		c.rounds = few
 		c.also = []view{{"p99", of("p99_ns", nanoseconds)}}

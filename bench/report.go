@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -84,6 +85,9 @@ func (rep report) printFigures(out io.Writer) {
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		fmt.Fprintf(table, "measure\tclock\t%s\n", strings.Join(used, "\t"))
 		for _, r := range results {
+			if len(r.Figures) == 0 {
+				continue
+			}
 			fmt.Fprintf(table, "%s\t%s", r.Title, r.Clock)
 			for _, column := range used {
 				fmt.Fprintf(table, "\t%s", r.cell(column))
@@ -121,7 +125,7 @@ func (j judged) verdict() string {
 func (rep report) groups() []string {
 	var out []string
 	for _, r := range rep.Results {
-		if len(out) == 0 || out[len(out)-1] != r.Group {
+		if !slices.Contains(out, r.Group) {
 			out = append(out, r.Group)
 		}
 	}
