@@ -21,15 +21,14 @@ var rsaSizes = KeySize{Min: 1024, Max: 8192, Unit: Bits}
 var rsaKeys = []p11.KeyType{p11.CKK_RSA}
 
 // rsaFamily has RSA keys and every mechanism on them (PKCS #11 v3.2, section
-// 6.1). The material is an *rsa.PublicKey or an *rsa.PrivateKey with its
-// values precomputed, so that an operation costs what it costs in crypto/rsa.
+// 6.1). The material is an *rsaPublicKey or an *rsaPrivateKey.
 var rsaFamily = Family{
 	Name: "rsa",
 	KeyTypes: []KeyType{{
 		Type:           p11.CKK_RSA,
 		Parse:          parseRSA,
 		Complete:       completeRSA,
-		Wipe:           wipeRSA,
+		Wipe:           erase,
 		PublicKeyInfo:  rsaPublicKeyInfo,
 		MarshalPKCS8:   marshalRSAPKCS8,
 		UnmarshalPKCS8: unmarshalRSAPKCS8,
@@ -72,10 +71,13 @@ func parseRSA(class p11.ObjectClass, values attr.Values) (any, int, error) {
 	}
 	bits := public.N.BitLen()
 	if class == p11.CKO_PUBLIC_KEY {
-		return public, bits, nil
+		return newRSAPublicKey(public), bits, nil
 	}
 	private, err := parseRSAPrivate(*public, values)
-	return private, bits, err
+	if err != nil {
+		return nil, 0, err
+	}
+	return newRSAPrivateKey(private), bits, nil
 }
 
 func parseRSAPublic(values attr.Values) (*rsa.PublicKey, error) {
@@ -196,18 +198,18 @@ var smallPrimes = []int64{
 // a private key was made without.
 func completeRSA(class p11.ObjectClass, values attr.Values, material any) (attr.Values, error) {
 	if class == p11.CKO_PUBLIC_KEY {
-		key, ok := material.(*rsa.PublicKey)
+		key, ok := material.(*rsaPublicKey)
 		if !ok {
 			return nil, errNotMaterial(material)
 		}
 		return attr.Values{attr.NewULong(p11.CKA_MODULUS_BITS, key.N.BitLen())}, nil
 	}
-	key, ok := material.(*rsa.PrivateKey)
+	key, ok := material.(*rsaPrivateKey)
 	if !ok {
 		return nil, errNotMaterial(material)
 	}
 	var missing attr.Values
-	for _, v := range rsaCRT(key) {
+	for _, v := range rsaCRT(key.PrivateKey) {
 		if len(values.Bytes(v.Type)) == 0 {
 			missing = append(missing, v)
 		} else {
@@ -230,20 +232,20 @@ func rsaCRT(key *rsa.PrivateKey) attr.Values {
 
 func rsaPublicKeyInfo(material any) ([]byte, error) {
 	switch key := material.(type) {
-	case *rsa.PublicKey:
-		return x509.MarshalPKIXPublicKey(key)
-	case *rsa.PrivateKey:
+	case *rsaPublicKey:
+		return x509.MarshalPKIXPublicKey(key.PublicKey)
+	case *rsaPrivateKey:
 		return x509.MarshalPKIXPublicKey(&key.PublicKey)
 	}
 	return nil, errNotMaterial(material)
 }
 
 func marshalRSAPKCS8(material any) ([]byte, error) {
-	key, ok := material.(*rsa.PrivateKey)
+	key, ok := material.(*rsaPrivateKey)
 	if !ok {
 		return nil, errNotMaterial(material)
 	}
-	return x509.MarshalPKCS8PrivateKey(key)
+	return x509.MarshalPKCS8PrivateKey(key.PrivateKey)
 }
 
 var oidRSAEncryption = []byte("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")

@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"crypto/rsa"
 
 	"coffer/p11"
 )
@@ -70,7 +69,7 @@ func wrapSizeRSAAES(k Key, p p11.Params, n int) (int, error) {
 	if err := checkAESKeyBits(params.AESKeyBits); err != nil {
 		return 0, err
 	}
-	key, err := materialOf[*rsa.PublicKey](k)
+	key, err := materialOf[*rsaPublicKey](k)
 	if err != nil {
 		return 0, err
 	}
@@ -86,7 +85,7 @@ func unwrapRSAAES(k Key, p p11.Params, wrapped []byte) ([]byte, error) {
 	if err := checkAESKeyBits(params.AESKeyBits); err != nil {
 		return nil, err
 	}
-	private, err := materialOf[*rsa.PrivateKey](k)
+	private, err := materialOf[*rsaPrivateKey](k)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 
 	"coffer/p11"
 )
@@ -68,7 +69,7 @@ func hasLength(length int) error {
 // whether the padding was right, which is what Bleichenbacher's attack asks.
 // For that the length has to be known beforehand.
 func decapsulateRSAPKCS1(k Key, _ p11.Params, ciphertext []byte, length int) ([]byte, error) {
-	key, err := materialOf[*rsa.PrivateKey](k)
+	key, err := materialOf[*rsaPrivateKey](k)
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +82,33 @@ func decapsulateRSAPKCS1(k Key, _ p11.Params, ciphertext []byte, length int) ([]
 	if len(ciphertext) != key.Size() {
 		return nil, errRSACiphertextLength(len(ciphertext), key.Size())
 	}
-	secret := rejectionSecret(key, ciphertext, length)
-	//lint:ignore SA1019 the mechanism is that of the standard
-	if err := rsa.DecryptPKCS1v15SessionKey(nil, key, ciphertext, secret); err != nil {
+	secret := rejectionSecret(key.PrivateKey, ciphertext, length)
+	if err := key.openSecret(secret, ciphertext); errors.Is(err, errRSAFault) {
+		clear(secret)
+		return nil, err
+	} else if err != nil {
 		clear(secret)
 		return nil, p11.Errorf(p11.CKR_ENCRYPTED_DATA_INVALID, "the ciphertext is not less than the modulus")
 	}
 	return secret, nil
+}
+
+// openSecret puts in place of secret what is in a ciphertext, if that is padded
+// rightly and as long as secret. Whether it did it does not tell.
+func (k *rsaPrivateKey) openSecret(secret, ciphertext []byte) error {
+	if k.kernels == nil {
+		//lint:ignore SA1019 the mechanism is that of the standard
+		return rsa.DecryptPKCS1v15SessionKey(nil, k.PrivateKey, ciphertext, secret)
+	}
+	em := make([]byte, k.Size())
+	defer clear(em)
+	if err := k.exp(em, ciphertext); err != nil {
+		return err
+	}
+	start, right := findPKCS1(em)
+	right &= subtle.ConstantTimeEq(int32(start), int32(len(em)-len(secret)))
+	subtle.ConstantTimeCopy(right, secret, em[len(em)-len(secret):])
+	return nil
 }
 
 // rejectionSecret is what a ciphertext with wrong padding decapsulates to: the
@@ -145,7 +166,7 @@ func svLength(size, length int) error {
 }
 
 func encapsulateSizeRSAX509(k Key, _ p11.Params, length int) (int, error) {
-	key, err := materialOf[*rsa.PublicKey](k)
+	key, err := materialOf[*rsaPublicKey](k)
 	if err != nil {
 		return 0, err
 	}
@@ -153,7 +174,7 @@ func encapsulateSizeRSAX509(k Key, _ p11.Params, length int) (int, error) {
 }
 
 func encapsulateRSAX509(k Key, _ p11.Params, length int) (ciphertext, secret []byte, err error) {
-	key, err := materialOf[*rsa.PublicKey](k)
+	key, err := materialOf[*rsaPublicKey](k)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -166,8 +187,8 @@ func encapsulateRSAX509(k Key, _ p11.Params, length int) (ciphertext, secret []b
 	}
 	defer wipeBig(z)
 	secret = z.FillBytes(make([]byte, key.Size()))
-	ciphertext, err = rsaPublicOp(key, secret)
-	if err != nil {
+	ciphertext = make([]byte, key.Size())
+	if err := key.exp(ciphertext, secret); err != nil {
 		clear(secret)
 		return nil, nil, err
 	}
@@ -177,7 +198,7 @@ func encapsulateRSAX509(k Key, _ p11.Params, length int) (ciphertext, secret []b
 // decapsulateRSAX509 is the private operation on what the caller likes, but
 // for 0, 1 and n-1, which the operation does not change.
 func decapsulateRSAX509(k Key, _ p11.Params, ciphertext []byte, length int) ([]byte, error) {
-	key, err := materialOf[*rsa.PrivateKey](k)
+	key, err := materialOf[*rsaPrivateKey](k)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +208,11 @@ func decapsulateRSAX509(k Key, _ p11.Params, ciphertext []byte, length int) ([]b
 	if len(ciphertext) != key.Size() {
 		return nil, errRSACiphertextLength(len(ciphertext), key.Size())
 	}
-	secret, err := rsaPrivateOp(key, ciphertext)
+	secret := make([]byte, key.Size())
+	err = key.exp(secret, ciphertext)
+	if errors.Is(err, errRSAFault) {
+		return nil, err
+	}
 	if err != nil || subtle.ConstantTimeCompare(secret, ciphertext) == 1 {
 		clear(secret)
 		return nil, p11.Errorf(p11.CKR_ENCRYPTED_DATA_INVALID, "the ciphertext is not a number from 2 to the modulus less 2")

@@ -38,61 +38,81 @@ var rsaOAEPMechanisms = []Mechanism{
 	},
 }
 
-// oaepOptions checks the parameters for a key and returns them as crypto/rsa
-// takes them, with the length of the longest message.
-func oaepOptions(key *rsa.PublicKey, p p11.Params) (options *rsa.OAEPOptions, most int, err error) {
+// newOAEP checks the parameters for a key.
+func newOAEP(key *rsa.PublicKey, p p11.Params) (*oaep, error) {
 	params, err := paramAs[p11.OAEPParams](p)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	hash, ok := hashByDigest(params.Hash)
 	if !ok {
-		return nil, 0, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "OAEP with the hash %v is not supported", params.Hash)
+		return nil, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "OAEP with the hash %v is not supported", params.Hash)
 	}
 	mgf, ok := hashByMGF(params.MGF)
 	if !ok {
-		return nil, 0, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "OAEP with the mask generation function %v is not supported", params.MGF)
+		return nil, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "OAEP with the mask generation function %v is not supported", params.MGF)
 	}
 	// Some clients leave the source 0 where they give no label.
 	if params.Source != p11.CKZ_DATA_SPECIFIED && (params.Source != 0 || len(params.Label) != 0) {
-		return nil, 0, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "OAEP with the source %#x is not supported", params.Source)
+		return nil, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "OAEP with the source %#x is not supported", params.Source)
 	}
-	most = key.Size() - 2 - 2*hash.Size()
-	if most < 0 {
-		return nil, 0, p11.Errorf(p11.CKR_KEY_SIZE_RANGE, "the key is too small for OAEP with %s", hash.Name)
+	e := &oaep{hash: hash, mgf: mgf, label: params.Label}
+	if e.most(key.Size()) < 0 {
+		return nil, p11.Errorf(p11.CKR_KEY_SIZE_RANGE, "the key is too small for OAEP with %s", hash.Name)
 	}
-	return &rsa.OAEPOptions{Hash: hash.Crypto, MGFHash: mgf.Crypto, Label: params.Label}, most, nil
+	return e, nil
+}
+
+// options are for crypto/rsa.
+func (e *oaep) options() *rsa.OAEPOptions {
+	return &rsa.OAEPOptions{Hash: e.hash.Crypto, MGFHash: e.mgf.Crypto, Label: e.label}
 }
 
 func oaepMost(key *rsa.PublicKey, p p11.Params) (int, error) {
-	_, most, err := oaepOptions(key, p)
-	return most, err
+	e, err := newOAEP(key, p)
+	if err != nil {
+		return 0, err
+	}
+	return e.most(key.Size()), nil
 }
 
 func encryptRSAOAEP(k Key, p p11.Params) (Op, error) {
-	key, err := materialOf[*rsa.PublicKey](k)
+	key, err := materialOf[*rsaPublicKey](k)
 	if err != nil {
 		return nil, err
 	}
-	options, most, err := oaepOptions(key, p)
+	e, err := newOAEP(key.PublicKey, p)
 	if err != nil {
 		return nil, err
 	}
-	return rsaEncryptOp(key, most, func(data []byte) ([]byte, error) {
-		return rsa.EncryptOAEPWithOptions(rand.Reader, key, data, options)
+	return rsaEncryptOp(key, e.most(key.Size()), func(dst, data []byte) error {
+		if key.kernels == nil {
+			out, err := rsa.EncryptOAEPWithOptions(rand.Reader, key.PublicKey, data, e.options())
+			copy(dst, out)
+			return err
+		}
+		em := make([]byte, key.Size())
+		defer clear(em)
+		e.pad(em, data)
+		return key.exp(dst, em)
 	}), nil
 }
 
 func decryptRSAOAEP(k Key, p p11.Params) (Op, error) {
-	key, err := materialOf[*rsa.PrivateKey](k)
+	key, err := materialOf[*rsaPrivateKey](k)
 	if err != nil {
 		return nil, err
 	}
-	options, most, err := oaepOptions(&key.PublicKey, p)
+	e, err := newOAEP(&key.PublicKey, p)
 	if err != nil {
 		return nil, err
 	}
-	return rsaDecryptOp(key, most, func(data []byte) ([]byte, error) {
-		return key.Decrypt(nil, data, options)
+	return rsaDecryptOp(key, e.most(key.Size()), func(dst, data []byte) (int, error) {
+		if key.kernels == nil {
+			out, err := key.Decrypt(nil, data, e.options())
+			defer clear(out)
+			return copy(dst, out), err
+		}
+		return key.open(dst, data, e.unpad)
 	}), nil
 }

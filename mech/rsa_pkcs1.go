@@ -1,8 +1,10 @@
 package mech
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
+	"errors"
 
 	"coffer/p11"
 )
@@ -62,29 +64,33 @@ const pkcs1Overhead = 11
 // most often a DigestInfo too, if h is 0.
 func signRSAPKCS1(h crypto.Hash) func(Key, p11.Params) (Op, error) {
 	return func(k Key, _ p11.Params) (Op, error) {
-		key, err := materialOf[*rsa.PrivateKey](k)
+		key, err := materialOf[*rsaPrivateKey](k)
 		if err != nil {
 			return nil, err
 		}
-		return rsaSignOp(key, func(data []byte) ([]byte, error) {
+		return rsaSignOp(key, func(dst, data []byte) error {
 			if h == 0 && len(data) > key.Size()-pkcs1Overhead {
-				return nil, errRSADataTooLong(len(data), key.Size()-pkcs1Overhead)
+				return errRSADataTooLong(len(data), key.Size()-pkcs1Overhead)
 			}
-			return rsa.SignPKCS1v15(nil, key, h, data)
+			if key.kernels == nil {
+				sig, err := rsa.SignPKCS1v15(nil, key.PrivateKey, h, data)
+				copy(dst, sig)
+				return err
+			}
+			em := make([]byte, key.Size())
+			padPKCS1Signature(em, h, data)
+			return key.exp(dst, em)
 		}), nil
 	}
 }
 
-// rsaSignOp returns an Op whose result is that of sign, as long as the modulus.
-func rsaSignOp(key *rsa.PrivateKey, sign func(data []byte) ([]byte, error)) Op {
+// rsaSignOp returns an Op whose result sign writes to dst, which is as long as
+// the modulus.
+func rsaSignOp(key *rsaPrivateKey, sign func(dst, data []byte) error) Op {
 	return &wholeOp{
 		size: Size{Max: key.Size(), Exact: true},
 		run: func(dst, src []byte) (int, error) {
-			sig, err := sign(src)
-			if err != nil {
-				return 0, err
-			}
-			return copy(dst, sig), nil
+			return key.Size(), sign(dst[:key.Size()], src)
 		},
 	}
 }
@@ -96,7 +102,7 @@ func errRSADataTooLong(n, most int) error {
 // verifyRSAPKCS1 is signRSAPKCS1 for verification.
 func verifyRSAPKCS1(h crypto.Hash) func(Key, p11.Params) (VerifyOp, error) {
 	return func(k Key, _ p11.Params) (VerifyOp, error) {
-		key, err := materialOf[*rsa.PublicKey](k)
+		key, err := materialOf[*rsaPublicKey](k)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +110,16 @@ func verifyRSAPKCS1(h crypto.Hash) func(Key, p11.Params) (VerifyOp, error) {
 			if h == 0 && len(data) > key.Size()-pkcs1Overhead {
 				return errRSADataTooLong(len(data), key.Size()-pkcs1Overhead)
 			}
-			if rsa.VerifyPKCS1v15(key, h, data, sig) != nil {
+			if key.kernels == nil {
+				if rsa.VerifyPKCS1v15(key.PublicKey, h, data, sig) != nil {
+					return p11.CKR_SIGNATURE_INVALID
+				}
+				return nil
+			}
+			buf := make([]byte, 2*key.Size())
+			got, want := buf[:key.Size()], buf[key.Size():]
+			padPKCS1Signature(want, h, data)
+			if key.exp(got, sig) != nil || !bytes.Equal(got, want) {
 				return p11.CKR_SIGNATURE_INVALID
 			}
 			return nil
@@ -114,7 +129,7 @@ func verifyRSAPKCS1(h crypto.Hash) func(Key, p11.Params) (VerifyOp, error) {
 
 // rsaVerifyOp returns a VerifyOp that calls verify with a signature as long as
 // the modulus.
-func rsaVerifyOp(key *rsa.PublicKey, verify func(data, sig []byte) error) VerifyOp {
+func rsaVerifyOp(key *rsaPublicKey, verify func(data, sig []byte) error) VerifyOp {
 	return wholeVerifyOp(func(data, sig []byte) error {
 		if len(sig) != key.Size() {
 			return p11.Errorf(p11.CKR_SIGNATURE_LEN_RANGE, "a signature of this key has %d bytes, not %d", key.Size(), len(sig))
@@ -124,63 +139,89 @@ func rsaVerifyOp(key *rsa.PublicKey, verify func(data, sig []byte) error) Verify
 }
 
 func encryptRSAPKCS1(k Key, _ p11.Params) (Op, error) {
-	key, err := materialOf[*rsa.PublicKey](k)
+	key, err := materialOf[*rsaPublicKey](k)
 	if err != nil {
 		return nil, err
 	}
-	return rsaEncryptOp(key, key.Size()-pkcs1Overhead, func(data []byte) ([]byte, error) {
-		//lint:ignore SA1019 the mechanism is that of the standard
-		return rsa.EncryptPKCS1v15(nil, key, data)
+	return rsaEncryptOp(key, key.Size()-pkcs1Overhead, func(dst, data []byte) error {
+		if key.kernels == nil {
+			//lint:ignore SA1019 the mechanism is that of the standard
+			out, err := rsa.EncryptPKCS1v15(nil, key.PublicKey, data)
+			copy(dst, out)
+			return err
+		}
+		em := make([]byte, key.Size())
+		defer clear(em)
+		padPKCS1(em, data)
+		return key.exp(dst, em)
 	}), nil
 }
 
-// rsaEncryptOp returns an Op that encrypts up to most bytes.
-func rsaEncryptOp(key *rsa.PublicKey, most int, encrypt func(data []byte) ([]byte, error)) Op {
+// rsaEncryptOp returns an Op that encrypts up to most bytes. What encrypt writes
+// to is as long as the modulus.
+func rsaEncryptOp(key *rsaPublicKey, most int, encrypt func(dst, data []byte) error) Op {
 	return &wholeOp{
 		size: Size{Max: key.Size(), Exact: true},
 		run: func(dst, src []byte) (int, error) {
 			if len(src) > most {
 				return 0, errRSADataTooLong(len(src), most)
 			}
-			out, err := encrypt(src)
-			if err != nil {
-				return 0, err
-			}
-			return copy(dst, out), nil
+			return key.Size(), encrypt(dst[:key.Size()], src)
 		},
 	}
 }
 
 // decryptRSAPKCS1 tells right padding from wrong by its result, as the standard
 // wants it, and so is the oracle of Bleichenbacher's attack for whoever may
-// call it. crypto/rsa takes the same time for both up to there and coffer adds
-// no further difference. C_UnwrapKey is no better: a wrong padding makes no key.
+// call it. Both take the same time up to there. C_UnwrapKey is no better: a wrong padding makes no key.
 // Only OAEP is free of this; a key's CKA_ALLOWED_MECHANISMS can ask for it.
 func decryptRSAPKCS1(k Key, _ p11.Params) (Op, error) {
-	key, err := materialOf[*rsa.PrivateKey](k)
+	key, err := materialOf[*rsaPrivateKey](k)
 	if err != nil {
 		return nil, err
 	}
-	return rsaDecryptOp(key, key.Size()-pkcs1Overhead, func(data []byte) ([]byte, error) {
-		//lint:ignore SA1019 the mechanism is that of the standard
-		return rsa.DecryptPKCS1v15(nil, key, data)
+	return rsaDecryptOp(key, key.Size()-pkcs1Overhead, func(dst, data []byte) (int, error) {
+		if key.kernels == nil {
+			//lint:ignore SA1019 the mechanism is that of the standard
+			out, err := rsa.DecryptPKCS1v15(nil, key.PrivateKey, data)
+			defer clear(out)
+			return copy(dst, out), err
+		}
+		return key.open(dst, data, unpadPKCS1)
 	}), nil
 }
 
-// rsaDecryptOp returns an Op that decrypts to up to most bytes.
-func rsaDecryptOp(key *rsa.PrivateKey, most int, decrypt func(data []byte) ([]byte, error)) *wholeOp {
+// open decrypts a block, has unpad find the message in it, and writes that to
+// dst.
+func (k *rsaPrivateKey) open(dst, data []byte, unpad func(em []byte) (start int, ok bool)) (int, error) {
+	em := make([]byte, k.Size())
+	defer clear(em)
+	if err := k.exp(em, data); err != nil {
+		return 0, err
+	}
+	start, ok := unpad(em)
+	if !ok {
+		return 0, p11.CKR_ENCRYPTED_DATA_INVALID
+	}
+	return copy(dst, em[start:]), nil
+}
+
+// rsaDecryptOp returns an Op that decrypts to up to most bytes, which decrypt
+// writes to dst.
+func rsaDecryptOp(key *rsaPrivateKey, most int, decrypt func(dst, data []byte) (int, error)) *wholeOp {
 	return &wholeOp{
 		size: Size{Max: most},
 		run: func(dst, src []byte) (int, error) {
 			if len(src) != key.Size() {
 				return 0, errRSACiphertextLength(len(src), key.Size())
 			}
-			out, err := decrypt(src)
+			n, err := decrypt(dst, src)
+			if errors.Is(err, errRSAFault) {
+				return 0, err
+			}
 			if err != nil {
 				return 0, p11.CKR_ENCRYPTED_DATA_INVALID
 			}
-			n := copy(dst, out)
-			clear(out)
 			return n, nil
 		},
 	}
@@ -190,11 +231,11 @@ func rsaDecryptOp(key *rsa.PrivateKey, most int, decrypt func(data []byte) ([]by
 // wrapped.
 func wrapSizeRSA(most func(*rsa.PublicKey, p11.Params) (int, error)) func(Key, p11.Params, int) (int, error) {
 	return func(k Key, p p11.Params, n int) (int, error) {
-		key, err := materialOf[*rsa.PublicKey](k)
+		key, err := materialOf[*rsaPublicKey](k)
 		if err != nil {
 			return 0, err
 		}
-		m, err := most(key, p)
+		m, err := most(key.PublicKey, p)
 		if err != nil {
 			return 0, err
 		}

@@ -111,7 +111,7 @@ func (e *pss) checkDigest(digest []byte) error {
 }
 
 func signRSAPSS(k Key, p p11.Params) (Op, error) {
-	key, err := materialOf[*rsa.PrivateKey](k)
+	key, err := materialOf[*rsaPrivateKey](k)
 	if err != nil {
 		return nil, err
 	}
@@ -120,23 +120,28 @@ func signRSAPSS(k Key, p p11.Params) (Op, error) {
 		return nil, err
 	}
 	options := e.options()
-	return rsaSignOp(key, func(digest []byte) ([]byte, error) {
+	return rsaSignOp(key, func(dst, digest []byte) error {
 		if err := e.checkDigest(digest); err != nil {
-			return nil, err
+			return err
 		}
-		if options != nil {
-			return rsa.SignPSS(rand.Reader, key, e.hash.Crypto, digest, options)
+		if key.kernels == nil && options != nil {
+			sig, err := rsa.SignPSS(rand.Reader, key.PrivateKey, e.hash.Crypto, digest, options)
+			copy(dst, sig)
+			return err
 		}
-		return rsaPrivateOp(key, leftPad(e.encode(digest), key.Size()))
+		// The encoded message is shorter than the modulus if that has 8n+1 bits.
+		block := make([]byte, key.Size())
+		e.encode(block[len(block)-e.len():], digest)
+		return key.exp(dst, block)
 	}), nil
 }
 
 func verifyRSAPSS(k Key, p p11.Params) (VerifyOp, error) {
-	key, err := materialOf[*rsa.PublicKey](k)
+	key, err := materialOf[*rsaPublicKey](k)
 	if err != nil {
 		return nil, err
 	}
-	e, err := newPSS(key, p)
+	e, err := newPSS(key.PublicKey, p)
 	if err != nil {
 		return nil, err
 	}
@@ -145,28 +150,26 @@ func verifyRSAPSS(k Key, p p11.Params) (VerifyOp, error) {
 		if err := e.checkDigest(digest); err != nil {
 			return err
 		}
-		if options != nil {
-			if rsa.VerifyPSS(key, e.hash.Crypto, digest, sig, options) != nil {
+		if key.kernels == nil && options != nil {
+			if rsa.VerifyPSS(key.PublicKey, e.hash.Crypto, digest, sig, options) != nil {
 				return p11.CKR_SIGNATURE_INVALID
 			}
 			return nil
 		}
-		em, err := rsaPublicOp(key, sig)
-		if err != nil {
+		em := make([]byte, key.Size())
+		if key.exp(em, sig) != nil {
 			return p11.CKR_SIGNATURE_INVALID
 		}
-		// The encoded message is shorter than the modulus if that has 8n+1 bits.
 		pad := len(em) - e.len()
-		if len(bytes.TrimLeft(em[:pad], "\x00")) != 0 || !e.consistent(digest, em[pad:]) {
+		if !isZeros(em[:pad]) || !e.consistent(digest, em[pad:]) {
 			return p11.CKR_SIGNATURE_INVALID
 		}
 		return nil
 	}), nil
 }
 
-// encode returns EM for a digest and a fresh salt.
-func (e *pss) encode(digest []byte) []byte {
-	em := make([]byte, e.len())
+// encode makes EM, in em, for a digest and a fresh salt. em is zero before.
+func (e *pss) encode(em, digest []byte) {
 	db, h := e.split(em)
 	salt := db[len(db)-e.salt:]
 	rand.Read(salt)
@@ -174,7 +177,6 @@ func (e *pss) encode(digest []byte) []byte {
 	copy(h, e.digestSalted(digest, salt))
 	e.mask(db, h)
 	em[len(em)-1] = 0xbc
-	return em
 }
 
 // consistent reports whether em is an encoding of the digest. It overwrites em.
@@ -186,7 +188,7 @@ func (e *pss) consistent(digest, em []byte) bool {
 	e.mask(db, h)
 	salt := db[len(db)-e.salt:]
 	pad := db[:len(db)-e.salt-1]
-	return len(bytes.TrimLeft(pad, "\x00")) == 0 && db[len(pad)] == 1 && bytes.Equal(h, e.digestSalted(digest, salt))
+	return isZeros(pad) && db[len(pad)] == 1 && bytes.Equal(h, e.digestSalted(digest, salt))
 }
 
 // split returns the two parts of em: DB, masked or not, and H.

@@ -2,25 +2,46 @@ package mech
 
 import (
 	"crypto/rsa"
-	"errors"
 
 	"filippo.io/bigmod"
+
+	"coffer/mech/internal/rsacrt"
 )
 
 // This file has the RSA primitives of PKCS #1, sections 5.1 and 5.2, which
-// crypto/rsa does not export. They serve CKM_RSA_X_509, and CKM_RSA_PKCS_PSS
-// with parameters that crypto/rsa does not take.
-//
-// filippo.io/bigmod is the arithmetic of crypto/rsa, kept outside of it by the
-// same author: the private operation takes a time that depends on the sizes
-// only, and needs no blinding.
+// crypto/rsa does not export: by package rsacrt, or else by filippo.io/bigmod.
+// That is the arithmetic of crypto/rsa, kept outside of it by the same author.
+// Both take a time for the private operation that depends on the sizes only,
+// and need no blinding.
 
 // errNotBelowModulus reports an input that is no representative.
-var errNotBelowModulus = errors.New("mech: the number is not less than the modulus")
+var errNotBelowModulus = rsacrt.ErrNotBelowModulus
 
 // errRSAFault reports a private operation that went wrong; its result would
 // give the key away.
-var errRSAFault = errors.New("mech: the RSA operation failed its check")
+var errRSAFault = rsacrt.ErrFault
+
+// exp writes m^e mod n to dst. Both are as long as the modulus.
+func (k *rsaPublicKey) exp(dst, m []byte) error {
+	if k.kernels != nil {
+		return k.kernels.Exp(dst, m)
+	}
+	out, err := rsaPublicOp(k.PublicKey, m)
+	copy(dst, out)
+	return err
+}
+
+// exp writes c^d mod n to dst. Both are as long as the modulus. After an error
+// dst is as it was.
+func (k *rsaPrivateKey) exp(dst, c []byte) error {
+	if k.kernels != nil {
+		return k.kernels.Exp(dst, c)
+	}
+	out, err := rsaPrivateOp(k.PrivateKey, c)
+	copy(dst, out)
+	clear(out)
+	return err
+}
 
 // rsaPublicOp returns m^e mod n, as long as the modulus, which m is too.
 func rsaPublicOp(key *rsa.PublicKey, m []byte) ([]byte, error) {

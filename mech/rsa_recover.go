@@ -2,7 +2,6 @@ package mech
 
 import (
 	"bytes"
-	"crypto/rsa"
 
 	"coffer/p11"
 )
@@ -34,7 +33,7 @@ func recoverRSAX509(k Key, _ p11.Params) (Op, error) {
 // recoverRSA returns an Op that opens signatures whose data, found by unpad, is
 // shorter than the modulus by overhead bytes at least.
 func recoverRSA(k Key, overhead int, unpad func(block []byte) (data []byte, ok bool)) (Op, error) {
-	key, err := materialOf[*rsa.PublicKey](k)
+	key, err := materialOf[*rsaPublicKey](k)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +43,8 @@ func recoverRSA(k Key, overhead int, unpad func(block []byte) (data []byte, ok b
 			if len(sig) != key.Size() {
 				return 0, p11.Errorf(p11.CKR_SIGNATURE_LEN_RANGE, "a signature of this key has %d bytes, not %d", key.Size(), len(sig))
 			}
-			block, err := rsaPublicOp(key, sig)
-			if err != nil {
+			block := make([]byte, key.Size())
+			if key.exp(block, sig) != nil {
 				return 0, p11.CKR_SIGNATURE_INVALID
 			}
 			data, ok := unpad(block)

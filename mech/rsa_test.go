@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"coffer/mech"
 	"coffer/p11"
 	"coffer/p11/attr"
 )
@@ -41,7 +42,7 @@ func rsaPair(t testing.TB) *rsaHalves {
 	return rsaOnce.halves
 }
 
-func rsaKeyOf(k *pairKey) *rsa.PrivateKey { return k.material.(*rsa.PrivateKey) }
+func rsaKeyOf(k *pairKey) *rsa.PrivateKey { return mech.RSAKeyOf(k.material) }
 
 func TestRSAGenerate(t *testing.T) {
 	t.Parallel()
@@ -264,7 +265,7 @@ func TestRSAPSSByCryptoRSA(t *testing.T) {
 	}
 	for name, priv := range keys {
 		key := rsaKeyOf(priv)
-		pub := &pairKey{p11.CKO_PUBLIC_KEY, p11.CKK_RSA, priv.bits, &key.PublicKey}
+		pub := &pairKey{p11.CKO_PUBLIC_KEY, p11.CKK_RSA, priv.bits, mech.RSAMaterial(&key.PublicKey)}
 		most := (key.N.BitLen()-1+7)/8 - 2 - 32
 		for _, salt := range []int{0, 1, 20, 32, most} {
 			p := p11.PSSParams{Hash: p11.CKM_SHA256, MGF: p11.CKG_MGF1_SHA256, SaltLen: uint64(salt)}

@@ -1,7 +1,6 @@
 package mech
 
 import (
-	"crypto/rsa"
 	"crypto/subtle"
 	"errors"
 
@@ -33,27 +32,25 @@ var rsaX509Mechanisms = []Mechanism{{
 }}
 
 func encryptRSAX509(k Key, _ p11.Params) (Op, error) {
-	key, err := materialOf[*rsa.PublicKey](k)
+	key, err := materialOf[*rsaPublicKey](k)
 	if err != nil {
 		return nil, err
 	}
-	return rsaEncryptOp(key, key.Size(), func(data []byte) ([]byte, error) {
-		out, err := rsaPublicOp(key, leftPad(data, key.Size()))
-		return out, dataInvalid(err)
+	return rsaEncryptOp(key, key.Size(), func(dst, data []byte) error {
+		return dataInvalid(key.exp(dst, leftPad(data, key.Size())))
 	}), nil
 }
 
 func signRSAX509(k Key, _ p11.Params) (Op, error) {
-	key, err := materialOf[*rsa.PrivateKey](k)
+	key, err := materialOf[*rsaPrivateKey](k)
 	if err != nil {
 		return nil, err
 	}
-	return rsaSignOp(key, func(data []byte) ([]byte, error) {
+	return rsaSignOp(key, func(dst, data []byte) error {
 		if len(data) > key.Size() {
-			return nil, errRSADataTooLong(len(data), key.Size())
+			return errRSADataTooLong(len(data), key.Size())
 		}
-		out, err := rsaPrivateOp(key, leftPad(data, key.Size()))
-		return out, dataInvalid(err)
+		return dataInvalid(key.exp(dst, leftPad(data, key.Size())))
 	}), nil
 }
 
@@ -66,17 +63,19 @@ func dataInvalid(err error) error {
 }
 
 func decryptRSAX509(k Key, _ p11.Params) (Op, error) {
-	key, err := materialOf[*rsa.PrivateKey](k)
+	key, err := materialOf[*rsaPrivateKey](k)
 	if err != nil {
 		return nil, err
 	}
-	op := rsaDecryptOp(key, key.Size(), func(data []byte) ([]byte, error) { return rsaPrivateOp(key, data) })
+	op := rsaDecryptOp(key, key.Size(), func(dst, data []byte) (int, error) {
+		return key.Size(), key.exp(dst[:key.Size()], data)
+	})
 	op.size.Exact = true
 	return op, nil
 }
 
 func verifyRSAX509(k Key, _ p11.Params) (VerifyOp, error) {
-	key, err := materialOf[*rsa.PublicKey](k)
+	key, err := materialOf[*rsaPublicKey](k)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +83,8 @@ func verifyRSAX509(k Key, _ p11.Params) (VerifyOp, error) {
 		if len(data) > key.Size() {
 			return errRSADataTooLong(len(data), key.Size())
 		}
-		out, err := rsaPublicOp(key, sig)
-		if err != nil || subtle.ConstantTimeCompare(out, leftPad(data, key.Size())) != 1 {
+		out := make([]byte, key.Size())
+		if key.exp(out, sig) != nil || subtle.ConstantTimeCompare(out, leftPad(data, key.Size())) != 1 {
 			return p11.CKR_SIGNATURE_INVALID
 		}
 		return nil

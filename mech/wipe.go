@@ -1,7 +1,6 @@
 package mech
 
 import (
-	"crypto/rsa"
 	"math/big"
 	"reflect"
 )
@@ -43,15 +42,6 @@ func wipeBig(ns ...*big.Int) {
 		if n != nil {
 			clear(n.Bits()[:cap(n.Bits())])
 		}
-	}
-}
-
-// wipeRSA clears what crypto/rsa shows of a private key. It keeps another form
-// of d, p and q, of which it shows nothing.
-func wipeRSA(material any) {
-	if key, ok := material.(*rsa.PrivateKey); ok {
-		wipeBig(key.D, key.Precomputed.Dp, key.Precomputed.Dq, key.Precomputed.Qinv)
-		wipeBig(key.Primes...)
 	}
 }
 
