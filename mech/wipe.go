@@ -53,8 +53,7 @@ func wipeEC(material any) {
 	}
 }
 
-// wipeECX clears the seed or scalar and what was made of it, but for the copy
-// that crypto/ecdh keeps of an X25519 key.
+// wipeECX clears the seed or scalar and what was made of it.
 func wipeECX(material any) {
 	if key, ok := material.(*ecxPrivateKey); ok {
 		clear(key.private)
