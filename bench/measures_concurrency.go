@@ -97,7 +97,7 @@ func (p plan) processMeasures() []comparison {
 		return c
 	}
 	forked := compare("forked", "C_Initialize in a forked child", wall, nil, target{rule: limit, bound: 40e6})
-	forked.also = []view{{"until it has signed", of("child_sign_ns", nanoseconds)}}
+	forked.also = []view{{"CPU time", cpu}, {"until it has signed", of("child_sign_ns", nanoseconds)}}
 	for _, m := range []string{coffer, softhsm} {
 		forked.lanes = append(forked.lanes, started(m, fixture{name: "forked"}, "", "forked"))
 	}

@@ -76,10 +76,10 @@ func (p plan) objectsAt(n int) []comparison {
 	}
 	newproc := at("new process to its first signature", wall, append(lanes(started, "newproc"), started(coffer, filled(100), "100", "newproc")), nil, "newproc")
 	newproc.rounds = some
-	newproc.also = []view{{"without C_Login", noLogin}, {"resident memory", resident}}
+	newproc.also = []view{{"without C_Login", noLogin}, {"CPU time", cpu}, {"resident memory", resident}}
 	startup := at("load + C_Initialize + C_GetSlotList", wall, lanes(started, "startup"), nil, "startup")
 	startup.rounds = some
-	startup.also = []view{{"resident memory", resident}}
+	startup.also = []view{{"CPU time", cpu}, {"resident memory", resident}}
 	disk := at("bytes on disk an object", onDisk, nil, nil, "disk")
 	disk.rounds = 1
 	disk.also = []view{{"in blocks", blocks}}

@@ -19,7 +19,7 @@ static struct shared {
 	volatile int ready;
 	volatile unsigned created, seen;
 	volatile int64_t created_at[MAX_ROUNDS], seen_at[MAX_ROUNDS];
-	volatile int64_t child_initialize, child_sign;
+	volatile int64_t child_initialize, child_cpu, child_sign;
 	volatile CK_RV child_rv;
 } *shared;
 
@@ -87,6 +87,7 @@ void command_forked(const char *path)
 		int64_t start = nanoseconds(CLOCK_MONOTONIC);
 		shared->child_rv = p11->C_Initialize(&args);
 		shared->child_initialize = nanoseconds(CLOCK_MONOTONIC) - start;
+		shared->child_cpu = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
 		if (shared->child_rv == CKR_OK) {
 			shared->child_rv = try_sign(login());
 			shared->child_sign = nanoseconds(CLOCK_MONOTONIC) - start;
@@ -100,8 +101,8 @@ void command_forked(const char *path)
 	if (!shared->ready || shared->child_rv != CKR_OK)
 		fail_rv("in the child", shared->child_rv);
 	CALL(C_Finalize, NULL);
-	answer("{\"wall_ns\":%lld,\"child_sign_ns\":%lld}", (long long)shared->child_initialize,
-	       (long long)shared->child_sign);
+	answer("{\"wall_ns\":%lld,\"cpu_ns\":%lld,\"child_sign_ns\":%lld}", (long long)shared->child_initialize,
+	       (long long)shared->child_cpu, (long long)shared->child_sign);
 }
 
 static int visible_name(char *name, unsigned round)
