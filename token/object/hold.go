@@ -12,10 +12,12 @@ import (
 // are equal records: those that can be secret in one Secret, nil if there are
 // none, the others on the heap.
 func own(table attr.Table, values attr.Values) (attr.Values, *locked.Secret, error) {
-	size := 0
+	size, open := 0, 0
 	for _, v := range values {
 		if s := table.Find(v.Type); s != nil && s.Notes&attr.N7 != 0 {
 			size += len(v.Raw)
+		} else {
+			open += len(v.Raw)
 		}
 	}
 	var secret *locked.Secret
@@ -25,7 +27,7 @@ func own(table attr.Table, values attr.Values) (attr.Values, *locked.Secret, err
 			return nil, nil, err
 		}
 	}
-	room := secret.Bytes()
+	room, plain := secret.Bytes(), make([]byte, open)
 	out := make(attr.Values, 0, len(values))
 	for i := range table {
 		raw, ok := values.Get(table[i].Type)
@@ -33,9 +35,13 @@ func own(table attr.Table, values attr.Values) (attr.Values, *locked.Secret, err
 			continue
 		}
 		n := len(raw)
-		mine := make([]byte, 0, n)
-		if n > 0 && table[i].Notes&attr.N7 != 0 {
+		mine := []byte{}
+		switch {
+		case n == 0:
+		case table[i].Notes&attr.N7 != 0:
 			mine, room = room[:0:n], room[n:]
+		default:
+			mine, plain = plain[:0:n], plain[n:]
 		}
 		out = append(out, attr.Value{Type: table[i].Type, Raw: append(mine, raw...)})
 	}
