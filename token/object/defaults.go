@@ -1,6 +1,8 @@
 package object
 
 import (
+	"slices"
+
 	"coffer/p11"
 	"coffer/p11/attr"
 )
@@ -13,7 +15,7 @@ import (
 //	CKA_SENSITIVE      -     TRUE     FALSE, derived from a secret key: as that one
 //	CKA_EXTRACTABLE    -     created FALSE, generated FALSE, unwrapped TRUE, encapsulated TRUE,
 //	                         derived by key agreement TRUE, from a secret key: as that one
-//	CKA_WRAP, CKA_UNWRAP, CKA_ENCRYPT, CKA_DECRYPT of a secret key: see separated
+//	CKA_WRAP, CKA_UNWRAP and the uses that undo them: see separated
 //	CKA_ENCAPSULATE, CKA_DECAPSULATE: TRUE if it is all that the key type can do
 //	other uses       TRUE if some mechanism here can put the key type to the use
 //	CKA_DERIVE       FALSE, which the standard says
@@ -116,27 +118,42 @@ func (c *setting) secretBase() *Object {
 	return nil
 }
 
-// separated keeps a default from joining two uses of a secret key that undo
-// each other. With CKA_WRAP and CKA_DECRYPT in one key, whoever has a session
+// separated keeps a default from joining two uses of a key that undo each
+// other. With CKA_WRAP and CKA_DECRYPT in one secret key, whoever has a session
 // wraps a sensitive key and decrypts the result; with CKA_UNWRAP and
-// CKA_ENCRYPT, he plants a key that he knows. So a template that asks for
-// wrapping or unwrapping gets no encryption unless it asks for that too, and
-// the other way round. A template that names neither gets both: SunPKCS11's
-// AESWrap and openCryptoki's wrapping tests name none, and what such a
-// template makes is itself not extractable.
+// CKA_ENCRYPT, he plants a key that he knows. CKA_SIGN is as good as
+// CKA_ENCRYPT: CBC-MAC of one block is the block cipher, and GMAC of nothing is
+// the first block of the key stream of CCM. An RSA key that unwraps opens the
+// blob itself with CKA_DECRYPT, or with CKA_SIGN and CKM_RSA_X_509, whatever its
+// CKA_UNWRAP_TEMPLATE says of what is unwrapped.
+//
+// So a template that asks for wrapping or unwrapping gets no other use unless it
+// asks for that too, and for a secret key the other way round. A template that
+// names none of them gets all: SunPKCS11's AESWrap and openCryptoki's wrapping
+// tests name none, and what such a template makes is itself not extractable.
 func (c *setting) separated() bool {
-	if c.kind.class != p11.CKO_SECRET_KEY {
+	asked := func(types []p11.AttributeType) bool { return slices.ContainsFunc(types, c.given.True) }
+	switch {
+	case c.kind.class == p11.CKO_PRIVATE_KEY:
+		return slices.Contains(otherUses, c.attr) && c.given.True(p11.CKA_UNWRAP)
+	case c.kind.class != p11.CKO_SECRET_KEY:
 		return false
-	}
-	switch c.attr {
-	case p11.CKA_ENCRYPT, p11.CKA_DECRYPT:
-		return c.given.True(p11.CKA_WRAP) || c.given.True(p11.CKA_UNWRAP)
-	case p11.CKA_WRAP, p11.CKA_UNWRAP:
-		return c.given.True(p11.CKA_ENCRYPT) || c.given.True(p11.CKA_DECRYPT)
+	case slices.Contains(otherUses, c.attr):
+		return asked(wrappingUses)
+	case slices.Contains(wrappingUses, c.attr):
+		return asked(otherUses)
 	default:
 		return false
 	}
 }
+
+// The uses of a key that separated keeps apart.
+var (
+	wrappingUses = []p11.AttributeType{p11.CKA_WRAP, p11.CKA_UNWRAP}
+	otherUses    = []p11.AttributeType{
+		p11.CKA_ENCRYPT, p11.CKA_DECRYPT, p11.CKA_SIGN, p11.CKA_VERIFY, p11.CKA_SIGN_RECOVER, p11.CKA_VERIFY_RECOVER,
+	}
+)
 
 // withDefaults adds the token's choices to checked, the template with the
 // table's defaults, where given, the caller's template, says nothing; and the
