@@ -89,7 +89,14 @@ func newECPrivateKey(curve *ecCurve, key *ecdsa.PrivateKey) *ecPrivateKey {
 
 func (k *ecPrivateKey) of() *ecCurve { return k.curve }
 
-func (k *ecPrivateKey) scalarBytes() ([]byte, error) { return k.Bytes() }
+// scalarBytes is not Bytes of crypto/ecdsa, whose result is a part of the key
+// that the package keeps for all who sign.
+func (k *ecPrivateKey) scalarBytes() ([]byte, error) { return scalarOf(k.PrivateKey), nil }
+
+func scalarOf(key *ecdsa.PrivateKey) []byte {
+	//lint:ignore SA1019 big.Int.FillBytes takes the same time for every number
+	return key.D.FillBytes(make([]byte, (key.Params().BitSize+7)/8))
+}
 
 func (k *ecPrivateKey) publicPoint() ([]byte, error) { return k.PublicKey.Bytes() }
 

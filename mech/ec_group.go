@@ -84,10 +84,7 @@ func halves(raw []byte) (x, y *[p521.Size]byte) {
 
 // signInGroup is the end of a signature by a curve's own group.
 func signInGroup(c *ecsig.Curve, key *ecdsa.PrivateKey, dst, digest []byte) error {
-	d, err := key.Bytes()
-	if err != nil {
-		return err
-	}
+	d := scalarOf(key)
 	defer clear(d)
 	var random [ecsig.Random]byte
 	rand.Read(random[:])

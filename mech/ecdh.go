@@ -97,7 +97,7 @@ func (k *ecPrivateKey) agree(point []byte) ([]byte, error) {
 		return nil, p11.Errorf(p11.CKR_PUBLIC_KEY_INVALID, "it is not on the curve")
 	}
 	if k.curve.group != nil && k.curve.group.agree != nil {
-		d, err := k.Bytes()
+		d, err := k.scalarBytes()
 		if err != nil {
 			return nil, err
 		}
@@ -119,7 +119,7 @@ func (k *ecPrivateKey) agreeP224(raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, p11.Errorf(p11.CKR_PUBLIC_KEY_INVALID, "it is not on the curve")
 	}
-	d, err := k.Bytes()
+	d, err := k.scalarBytes()
 	if err != nil {
 		return nil, err
 	}
