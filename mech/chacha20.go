@@ -179,6 +179,7 @@ func (o *chachaOp) Wipe() {
 	}
 	o.cipher = nil
 	clear(o.key[:])
+	scrub()
 }
 
 const polyTag = poly1305.TagSize

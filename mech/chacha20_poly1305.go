@@ -32,10 +32,12 @@ type chachaPoly struct {
 	key   [chacha20.KeySize]byte
 }
 
-func newChaChaPoly(k Key, p p11.Params) (*chachaPoly, error) {
+// open sets c up. It fills what the operation has, so that there is no copy of the
+// key beside it.
+func (c *chachaPoly) open(k Key, p p11.Params) error {
 	params, err := paramAs[p11.ChaCha20Poly1305Params](p)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	start := chacha20poly1305.New
 	switch len(params.Nonce) {
@@ -43,19 +45,19 @@ func newChaChaPoly(k Key, p p11.Params) (*chachaPoly, error) {
 	case chacha20poly1305.NonceSizeX:
 		start = chacha20poly1305.NewX
 	default:
-		return nil, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "the nonce has %d bits; it can have 96 or 192", 8*len(params.Nonce))
+		return p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "the nonce has %d bits; it can have 96 or 192", 8*len(params.Nonce))
 	}
 	key, err := chachaKey(k)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	aead, err := start(key)
 	if err != nil {
-		return nil, p11.Errorf(p11.CKR_FUNCTION_FAILED, "%w", err)
+		return p11.Errorf(p11.CKR_FUNCTION_FAILED, "%w", err)
 	}
-	c := &chachaPoly{aead: aead, nonce: params.Nonce, aad: params.AAD}
+	c.aead, c.nonce, c.aad = aead, params.Nonce, params.AAD
 	copy(c.key[:], key)
-	return c, nil
+	return nil
 }
 
 func (c *chachaPoly) wipe() {
@@ -64,6 +66,7 @@ func (c *chachaPoly) wipe() {
 		c.aead = nil
 	}
 	clear(c.key[:])
+	scrub()
 }
 
 // chachaPolyEncryptOp encrypts and puts the tag behind the ciphertext.
@@ -74,11 +77,11 @@ type chachaPolyEncryptOp struct {
 }
 
 func encryptChaChaPoly(k Key, p p11.Params) (Op, error) {
-	c, err := newChaChaPoly(k, p)
-	if err != nil {
+	o := new(chachaPolyEncryptOp)
+	if err := o.open(k, p); err != nil {
 		return nil, err
 	}
-	return &chachaPolyEncryptOp{chachaPoly: *c}, nil
+	return o, nil
 }
 
 func (o *chachaPolyEncryptOp) take(n int) error {
@@ -137,11 +140,11 @@ type chachaPolyDecryptOp struct {
 }
 
 func decryptChaChaPoly(k Key, p p11.Params) (Op, error) {
-	c, err := newChaChaPoly(k, p)
-	if err != nil {
+	o := new(chachaPolyDecryptOp)
+	if err := o.open(k, p); err != nil {
 		return nil, err
 	}
-	return &chachaPolyDecryptOp{chachaPoly: *c}, nil
+	return o, nil
 }
 
 func (o *chachaPolyDecryptOp) Update(_, src []byte) (int, error) {

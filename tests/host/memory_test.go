@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,9 +47,14 @@ func knownKeys(t *testing.T) string {
 		add(n.Bytes())
 	}
 	add(d)
-	for _, n := range []int{32, 48} {
+	for _, n := range []int{32, 48, 24, 32, 32, 32} { // AES, generic, DES3, ChaCha20, Ed25519, X25519
 		secret := make([]byte, n)
 		rand.Read(secret)
+		if n == 24 { // the lowest bit of each byte makes the parity odd
+			for i, b := range secret {
+				secret[i] = b&^1 | byte(bits.OnesCount8(b>>1)+1)&1
+			}
+		}
 		add(secret)
 	}
 	path := filepath.Join(t.TempDir(), "keys")
@@ -103,7 +109,7 @@ func TestKeysInMemory(t *testing.T) {
 			for _, stage := range []struct {
 				name   string
 				locked int
-				heap   int // of RSA and EC; there is never anything of a secret key
+				heap   int // of private keys; there is never anything of a secret key
 			}{
 				{"before", 0, 0},
 				{"imported", endsOfEachValue, mostOfLibrary},
@@ -115,9 +121,9 @@ func TestKeysInMemory(t *testing.T) {
 				{"destroyed", 0, mostOfLibrary},
 				{"finalized", 0, mostAtTheEnd},
 			} {
-				for _, key := range []string{"aes", "generic", "rsa-d", "rsa-p", "ec"} {
+				for _, key := range []string{"aes", "generic", "des3", "chacha20", "rsa-d", "rsa-p", "ec", "ed25519", "x25519"} {
 					heap := stage.heap
-					if key == "aes" || key == "generic" {
+					if key == "aes" || key == "generic" || key == "des3" || key == "chacha20" {
 						heap = 0
 					}
 					got, ok := found[stage.name+" "+key]

@@ -14,15 +14,16 @@
 
 #include "host.h"
 
-enum { AES, GENERIC, RSA_D, RSA_P, EC, KEYS };
-static const char *names[KEYS] = {"aes", "generic", "rsa-d", "rsa-p", "ec"};
+enum { AES, GENERIC, DES3, CHACHA20, RSA_D, RSA_P, EC, ED25519, X25519, KEYS };
+static const char *names[KEYS] = {"aes", "generic", "des3", "chacha20", "rsa-d", "rsa-p", "ec", "ed25519", "x25519"};
 
-enum { N, E, D, P, Q, DP, DQ, QINV, EC_D, AES_V, GENERIC_V, PARTS };
+enum { N, E, D, P, Q, DP, DQ, QINV, EC_D, AES_V, GENERIC_V, DES3_V, CHACHA20_V, ED25519_V, X25519_V, PARTS };
 static struct {
   size_t len;
   unsigned char inverted[512];
 } part[PARTS];
-static const int of[KEYS] = {[AES] = AES_V, [GENERIC] = GENERIC_V, [RSA_D] = D, [RSA_P] = P, [EC] = EC_D};
+static const int of[KEYS] = {[AES] = AES_V,           [GENERIC] = GENERIC_V, [DES3] = DES3_V, [CHACHA20] = CHACHA20_V, [RSA_D] = D, [RSA_P] = P, [EC] = EC_D,
+                             [ED25519] = ED25519_V, [X25519] = X25519_V};
 
 static CK_FUNCTION_LIST_3_2 *f;
 static CK_SESSION_HANDLE h;
@@ -65,7 +66,7 @@ static struct needle {
   int key;
   unsigned char inverted[NEEDLE];
 } needle[4 * KEYS];
-static unsigned begins[256]; // which needles begin with a byte
+static unsigned long begins[256]; // which needles begin with a byte
 
 static void make_needles(void) {
   int n = 0;
@@ -74,15 +75,15 @@ static void make_needles(void) {
       const unsigned char *from = part[of[k]].inverted + (which & 1 ? part[of[k]].len - NEEDLE : 0);
       needle[n].key = k;
       for (int i = 0; i < NEEDLE; i++) needle[n].inverted[i] = from[which & 2 ? NEEDLE - 1 - i : i];
-      begins[255 - needle[n].inverted[0]] |= 1u << n;
+      begins[255 - needle[n].inverted[0]] |= 1ul << n;
     }
   }
 }
 
 static void count(const unsigned char *p, size_t n, int found[KEYS]) {
   for (size_t i = 0; i + NEEDLE <= n; i++) {
-    for (unsigned rest = begins[p[i]]; rest != 0; rest &= rest - 1) {
-      const struct needle *want = &needle[__builtin_ctz(rest)];
+    for (unsigned long rest = begins[p[i]]; rest != 0; rest &= rest - 1) {
+      const struct needle *want = &needle[__builtin_ctzl(rest)];
       int j = 1;
       while (j < NEEDLE && p[i + j] + want->inverted[j] == 255) j++;
       found[want->key] += j == NEEDLE;
@@ -123,7 +124,8 @@ static void look(const char *stage) {
 }
 
 static CK_OBJECT_CLASS secret = CKO_SECRET_KEY, private = CKO_PRIVATE_KEY;
-static CK_KEY_TYPE aes = CKK_AES, generic = CKK_GENERIC_SECRET, rsa = CKK_RSA, ec = CKK_EC;
+static CK_KEY_TYPE aes = CKK_AES, generic = CKK_GENERIC_SECRET, rsa = CKK_RSA, ec = CKK_EC, des3 = CKK_DES3, chacha20 = CKK_CHACHA20,
+                   edwards = CKK_EC_EDWARDS, montgomery = CKK_EC_MONTGOMERY;
 static CK_OBJECT_HANDLE key[KEYS];
 
 #define COMMON(class, type, token)                                                                            \
@@ -142,20 +144,29 @@ static void import(CK_BBOOL token) {
   WANT(CKR_OK, f->C_CreateObject(h, r, sizeof r / sizeof *r, &key[RSA_D]));
   CK_ATTRIBUTE e[] = {COMMON(private, ec, token), {CKA_EC_PARAMS, p256, sizeof p256}, value(CKA_VALUE, EC_D)};
   WANT(CKR_OK, f->C_CreateObject(h, e, sizeof e / sizeof *e, &key[EC]));
+  CK_ATTRIBUTE d[] = {COMMON(secret, des3, token), {CKA_ENCRYPT, &yes, 1}, {CKA_DECRYPT, &yes, 1}, value(CKA_VALUE, DES3_V)};
+  WANT(CKR_OK, f->C_CreateObject(h, d, sizeof d / sizeof *d, &key[DES3]));
+  CK_ATTRIBUTE c[] = {COMMON(secret, chacha20, token), {CKA_ENCRYPT, &yes, 1}, {CKA_DECRYPT, &yes, 1}, value(CKA_VALUE, CHACHA20_V)};
+  WANT(CKR_OK, f->C_CreateObject(h, c, sizeof c / sizeof *c, &key[CHACHA20]));
+  unsigned char ed25519[] = {6, 3, 0x2b, 0x65, 0x70}, x25519[] = {6, 3, 0x2b, 0x65, 0x6e};
+  CK_ATTRIBUTE w[] = {COMMON(private, edwards, token), {CKA_EC_PARAMS, ed25519, sizeof ed25519}, value(CKA_VALUE, ED25519_V)};
+  WANT(CKR_OK, f->C_CreateObject(h, w, sizeof w / sizeof *w, &key[ED25519]));
+  CK_ATTRIBUTE x[] = {COMMON(private, montgomery, token), {CKA_DERIVE, &yes, 1}, {CKA_EC_PARAMS, x25519, sizeof x25519}, value(CKA_VALUE, X25519_V)};
+  WANT(CKR_OK, f->C_CreateObject(h, x, sizeof x / sizeof *x, &key[X25519]));
   forget();
 }
 
-static void encrypt(CK_MECHANISM_TYPE type, void *param, CK_ULONG len) {
+static void encrypt(CK_OBJECT_HANDLE k, CK_MECHANISM_TYPE type, void *param, CK_ULONG len) {
   CK_MECHANISM m = {type, param, len};
   CK_BYTE data[32] = {0}, out[64], back[64];
-  CK_ULONG n = sizeof out, k = sizeof back;
-  WANT(CKR_OK, f->C_EncryptInit(h, &m, key[AES]));
+  CK_ULONG n = sizeof out, got = sizeof back;
+  WANT(CKR_OK, f->C_EncryptInit(h, &m, k));
   WANT(CKR_OK, f->C_Encrypt(h, data, sizeof data, out, &n));
-  WANT(CKR_OK, f->C_DecryptInit(h, &m, key[AES]));
-  WANT(CKR_OK, f->C_Decrypt(h, out, n, back, &k));
-  CHECK(k == sizeof data && memcmp(back, data, k) == 0);
+  WANT(CKR_OK, f->C_DecryptInit(h, &m, k));
+  WANT(CKR_OK, f->C_Decrypt(h, out, n, back, &got));
+  CHECK(got == sizeof data && memcmp(back, data, got) == 0);
   n = sizeof out;
-  WANT(CKR_OK, f->C_EncryptInit(h, &m, key[AES]));
+  WANT(CKR_OK, f->C_EncryptInit(h, &m, k));
   WANT(CKR_OK, f->C_EncryptUpdate(h, data, 16, out, &n));
   n = sizeof out;
   WANT(CKR_OK, f->C_EncryptFinal(h, out, &n));
@@ -223,23 +234,42 @@ static void derive(void) {
   WANT(CKR_OK, f->C_DestroyObject(h, derived));
 }
 
+// agree is X25519 with the base point.
+static void agree(void) {
+  CK_BYTE nine[32] = {9};
+  CK_ECDH1_DERIVE_PARAMS p = {CKD_NULL, 0, NULL, sizeof nine, nine};
+  CK_MECHANISM m = {CKM_ECDH1_DERIVE, &p, sizeof p};
+  CK_ATTRIBUTE t[] = {{CKA_CLASS, &secret, sizeof secret}, {CKA_KEY_TYPE, &generic, sizeof generic}};
+  CK_OBJECT_HANDLE derived;
+  WANT(CKR_OK, f->C_DeriveKey(h, &m, key[X25519], t, 2, &derived));
+  WANT(CKR_OK, f->C_DestroyObject(h, derived));
+}
+
 static void work(void) {
   CK_BYTE iv[16] = {0};
   CK_GCM_PARAMS gcm = {iv, 12, 96, NULL, 0, 128};
   CK_AES_CTR_PARAMS ctr = {.ulCounterBits = 64};
-  encrypt(CKM_AES_ECB, NULL, 0);
-  encrypt(CKM_AES_CBC, iv, 16);
-  encrypt(CKM_AES_CBC_PAD, iv, 16);
-  encrypt(CKM_AES_CTR, &ctr, sizeof ctr);
-  encrypt(CKM_AES_GCM, &gcm, sizeof gcm);
+  encrypt(key[AES], CKM_AES_ECB, NULL, 0);
+  encrypt(key[AES], CKM_AES_CBC, iv, 16);
+  encrypt(key[AES], CKM_AES_CBC_PAD, iv, 16);
+  encrypt(key[AES], CKM_AES_CTR, &ctr, sizeof ctr);
+  encrypt(key[AES], CKM_AES_GCM, &gcm, sizeof gcm);
   gcm.ulTagBits = 96;
-  encrypt(CKM_AES_GCM, &gcm, sizeof gcm);
+  encrypt(key[AES], CKM_AES_GCM, &gcm, sizeof gcm);
+  encrypt(key[DES3], CKM_DES3_CBC_PAD, iv, 8);
+  encrypt(key[DES3], CKM_DES3_ECB, NULL, 0);
+  CK_CHACHA20_PARAMS stream = {iv, 32, iv, 96};
+  CK_SALSA20_CHACHA20_POLY1305_PARAMS aead = {iv, 12, NULL, 0};
+  encrypt(key[CHACHA20], CKM_CHACHA20, &stream, sizeof stream);
+  encrypt(key[CHACHA20], CKM_CHACHA20_POLY1305, &aead, sizeof aead);
   sign(CKM_AES_CMAC, key[AES]);
   sign(CKM_SHA256_HMAC, key[GENERIC]);
   sign(CKM_SHA512_HMAC, key[GENERIC]);
   sign(CKM_SHA256_RSA_PKCS, key[RSA_D]);
   sign(CKM_RSA_X_509, key[RSA_D]);
   sign(CKM_ECDSA_SHA256, key[EC]);
+  sign(CKM_EDDSA, key[ED25519]);
+  agree();
   pass();
   digest();
   derive();
@@ -253,8 +283,9 @@ static void find(void) {
   struct {
     CK_KEY_TYPE *type;
     int key;
-  } all[] = {{&aes, AES}, {&generic, GENERIC}, {&rsa, RSA_D}, {&ec, EC}};
-  for (int i = 0; i < 4; i++) {
+  } all[] = {{&aes, AES}, {&generic, GENERIC}, {&des3, DES3}, {&chacha20, CHACHA20},
+             {&rsa, RSA_D}, {&ec, EC}, {&edwards, ED25519}, {&montgomery, X25519}};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     CK_ATTRIBUTE t[] = {{CKA_KEY_TYPE, all[i].type, sizeof *all[i].type}, {CKA_TOKEN, &yes, 1}};
     CK_ULONG n = 0;
     WANT(CKR_OK, f->C_FindObjectsInit(h, t, 2));
