@@ -15,8 +15,11 @@ import (
 // both directions. So the counter of crypto/cipher, which has all 128 bits,
 // never carries into the part that must stay.
 type ctrOp struct {
-	stream cipher.Stream
-	left   uint64 // bytes until the counter would overflow
+	block   cipher.Block // which the stream has a copy of
+	counter [aes.BlockSize]byte
+	stream  cipher.Stream
+	done    uint64 // bytes, as far as they are counted
+	left    uint64 // bytes until the counter would overflow
 }
 
 func newCTROp(k Key, p p11.Params) (Op, error) {
@@ -31,11 +34,34 @@ func newCTROp(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer erase(block) // the stream has a copy of it
 	return &ctrOp{
-		stream: newCTR(block, &ctr.Counter),
-		left:   counterRoom(&ctr.Counter, int(ctr.CounterBits)),
+		block:   block,
+		counter: ctr.Counter,
+		stream:  newCTR(block, &ctr.Counter),
+		left:    counterRoom(&ctr.Counter, int(ctr.CounterBits)),
 	}, nil
+}
+
+// seek sets an operation that was just begun behind n bytes.
+func (o *ctrOp) seek(n uint64) {
+	at := o.counter
+	low, carry := bits.Add64(binary.BigEndian.Uint64(at[8:]), n/aes.BlockSize, 0)
+	binary.BigEndian.PutUint64(at[8:], low)
+	binary.BigEndian.PutUint64(at[:], binary.BigEndian.Uint64(at[:])+carry)
+	erase(o.stream)
+	o.stream = newCTR(o.block, &at)
+	var skipped [aes.BlockSize]byte
+	o.stream.XORKeyStream(skipped[:n%aes.BlockSize], skipped[:n%aes.BlockSize])
+	clear(skipped[:])
+	o.took(n)
+}
+
+// took counts n bytes.
+func (o *ctrOp) took(n uint64) {
+	o.done += n
+	if o.left != math.MaxUint64 {
+		o.left -= n
+	}
 }
 
 // newCTR is cipher.NewCTR, and leaves nothing on the stack.
@@ -82,9 +108,7 @@ func (o *ctrOp) Update(dst, src []byte) (int, error) {
 	if uint64(len(src)) > o.left {
 		return 0, p11.Errorf(p11.CKR_DATA_LEN_RANGE, "%d bytes would overflow the counter", len(src))
 	}
-	if o.left != math.MaxUint64 {
-		o.left -= uint64(len(src))
-	}
+	o.took(uint64(len(src)))
 	o.stream.XORKeyStream(dst, src)
 	return len(src), nil
 }
@@ -98,6 +122,7 @@ func (o *ctrOp) FinalSize(n int) Size { return o.UpdateSize(n) }
 func (o *ctrOp) Wipe() {
 	if o.stream != nil {
 		erase(o.stream)
+		erase(o.block)
 	}
-	o.stream = nil
+	o.stream, o.block = nil, nil
 }

@@ -33,11 +33,10 @@ func stolenLength(n int) (int, error) {
 
 type ctsOp struct {
 	stealing
-	mode  cipher.BlockMode
-	under cipher.Block
+	mode *chained
 }
 
-func newCTS(k Key, p p11.Params, mode func(cipher.Block, []byte) cipher.BlockMode, length p11.RV) (*ctsOp, error) {
+func newCTS(k Key, p p11.Params, mode func(cipher.Block, []byte) cipher.BlockMode, dir direction, length p11.RV) (*ctsOp, error) {
 	iv, err := ivParam(p, aes.BlockSize)
 	if err != nil {
 		return nil, err
@@ -46,13 +45,13 @@ func newCTS(k Key, p p11.Params, mode func(cipher.Block, []byte) cipher.BlockMod
 	if err != nil {
 		return nil, err
 	}
-	op := &ctsOp{mode: mode(block, iv), under: block}
+	op := &ctsOp{mode: newChained(block, iv, mode, dir)}
 	op.crypt, op.length = op.mode.CryptBlocks, length
 	return op, nil
 }
 
 func encryptCTS(k Key, p p11.Params) (Op, error) {
-	op, err := newCTS(k, p, cipher.NewCBCEncrypter, p11.CKR_DATA_LEN_RANGE)
+	op, err := newCTS(k, p, cipher.NewCBCEncrypter, encrypting, p11.CKR_DATA_LEN_RANGE)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +60,7 @@ func encryptCTS(k Key, p p11.Params) (Op, error) {
 }
 
 func decryptCTS(k Key, p p11.Params) (Op, error) {
-	op, err := newCTS(k, p, cipher.NewCBCDecrypter, p11.CKR_ENCRYPTED_DATA_LEN_RANGE)
+	op, err := newCTS(k, p, cipher.NewCBCDecrypter, decrypting, p11.CKR_ENCRYPTED_DATA_LEN_RANGE)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +89,7 @@ func (o *ctsOp) finishDecryption(dst, src []byte) {
 	}
 	var before, last [aes.BlockSize]byte
 	defer clear(last[:])
-	o.under.Decrypt(last[:], src[partial:])
+	o.mode.under.Decrypt(last[:], src[partial:])
 	copy(before[:], src[:partial])
 	copy(before[partial:], last[partial:])
 	subtle.XORBytes(last[:], last[:], src[:partial])
@@ -103,8 +102,7 @@ func (o *ctsOp) finishDecryption(dst, src []byte) {
 func (o *ctsOp) Wipe() {
 	o.wipe()
 	if o.mode != nil {
-		erase(o.mode)
-		erase(o.under)
+		o.mode.wipe()
 	}
-	o.mode, o.under = nil, nil
+	o.mode = nil
 }

@@ -17,11 +17,11 @@ type blockModes struct {
 }
 
 func (b blockModes) encryptECB(k Key, _ p11.Params) (Op, error) {
-	return newBlockOp(b.parallel, k, nil, ecbEncrypter, encryptLength)
+	return newBlockOp(b.parallel, k, nil, ecbEncrypter, encrypting)
 }
 
 func (b blockModes) decryptECB(k Key, _ p11.Params) (Op, error) {
-	return newBlockOp(b.parallel, k, nil, ecbDecrypter, decryptLength)
+	return newBlockOp(b.parallel, k, nil, ecbDecrypter, decrypting)
 }
 
 func (b blockModes) encryptCBC(k Key, p p11.Params) (Op, error) {
@@ -29,7 +29,7 @@ func (b blockModes) encryptCBC(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newBlockOp(b.of, k, iv, cipher.NewCBCEncrypter, encryptLength)
+	return newBlockOp(b.of, k, iv, cipher.NewCBCEncrypter, encrypting)
 }
 
 func (b blockModes) decryptCBC(k Key, p p11.Params) (Op, error) {
@@ -37,7 +37,7 @@ func (b blockModes) decryptCBC(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newBlockOp(b.parallel, k, iv, cipher.NewCBCDecrypter, decryptLength)
+	return newBlockOp(b.parallel, k, iv, cipher.NewCBCDecrypter, decrypting)
 }
 
 func (b blockModes) encryptCBCPad(k Key, p p11.Params) (Op, error) {
@@ -49,7 +49,7 @@ func (b blockModes) encryptCBCPad(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cbcPadEncryptOp{newBlocks(block, cipher.NewCBCEncrypter(block, iv))}, nil
+	return &cbcPadEncryptOp{newBlocks(block, iv, cipher.NewCBCEncrypter, encrypting)}, nil
 }
 
 func (b blockModes) decryptCBCPad(k Key, p p11.Params) (Op, error) {
@@ -61,18 +61,18 @@ func (b blockModes) decryptCBCPad(k Key, p p11.Params) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	op := &cbcPadDecryptOp{blocks: newBlocks(block, cipher.NewCBCDecrypter(block, iv))}
+	op := &cbcPadDecryptOp{blocks: newBlocks(block, iv, cipher.NewCBCDecrypter, decrypting)}
 	op.keep = 1
 	copy(op.before[:], iv)
 	return op, nil
 }
 
-func newBlockOp(of func(Key) (cipher.Block, error), k Key, iv []byte, mode func(cipher.Block, []byte) cipher.BlockMode, length func(int) error) (Op, error) {
+func newBlockOp(of func(Key) (cipher.Block, error), k Key, iv []byte, mode func(cipher.Block, []byte) cipher.BlockMode, dir direction) (Op, error) {
 	block, err := of(k)
 	if err != nil {
 		return nil, err
 	}
-	return &blockOp{newBlocks(block, mode(block, iv)), length}, nil
+	return &blockOp{newBlocks(block, iv, mode, dir)}, nil
 }
 
 // whole is the output length of ECB and CBC.
@@ -97,12 +97,14 @@ func decryptLength(n int) error {
 // blockOp is a mode that takes and gives whole blocks: ECB and CBC.
 type blockOp struct {
 	blocks
-	length func(total int) error // the refusal of a total length
 }
 
 func (o *blockOp) Final(dst, src []byte) (int, error) {
 	if n := o.n + len(src); n%o.size != 0 {
-		return 0, o.length(n)
+		if o.mode.dir == decrypting {
+			return 0, decryptLength(n)
+		}
+		return 0, encryptLength(n)
 	}
 	return o.Update(dst, src)
 }
@@ -154,7 +156,7 @@ func (o *cbcPadDecryptOp) Final(dst, src []byte) (int, error) {
 	}
 	o.copyBlock(&o.last, src, total-o.size)
 	last := o.last[:o.size]
-	o.under.Decrypt(last, last)
+	o.mode.under.Decrypt(last, last)
 	subtle.XORBytes(last, last, before[:])
 	pad, ok := padding(last)
 	if ok != 1 {

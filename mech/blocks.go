@@ -6,18 +6,17 @@ import "crypto/cipher"
 // out every block as soon as it is determined. It is the Update of the block
 // modes.
 type blocks struct {
-	mode  cipher.BlockMode
-	under cipher.Block       // the mode's, which may have a copy of it
-	size  int                // of a block
-	keep  int                // bytes to hold back in any case: 1 where the last block is special
-	held  [largestBlock]byte // the start of the input that is not yet put out
-	n     int                // bytes in held
-	work  [32 * largestBlock]byte
+	mode *chained
+	size int                // of a block
+	keep int                // bytes to hold back in any case: 1 where the last block is special
+	held [largestBlock]byte // the start of the input that is not yet put out
+	n    int                // bytes in held
+	work [32 * largestBlock]byte
 }
 
 // newBlocks returns what cuts a stream for a mode made of a block cipher.
-func newBlocks(under cipher.Block, mode cipher.BlockMode) blocks {
-	return blocks{mode: mode, under: under, size: under.BlockSize()}
+func newBlocks(under cipher.Block, iv []byte, mode func(cipher.Block, []byte) cipher.BlockMode, dir direction) blocks {
+	return blocks{mode: newChained(under, iv, mode, dir), size: under.BlockSize()}
 }
 
 // ready returns how many bytes n further ones make ready for output.
@@ -72,10 +71,9 @@ func (b *blocks) copyBlock(to *[largestBlock]byte, src []byte, off int) {
 
 func (b *blocks) Wipe() {
 	if b.mode != nil {
-		erase(b.mode)
-		erase(b.under)
+		b.mode.wipe()
 	}
-	b.mode, b.under = nil, nil
+	b.mode = nil
 	b.n = 0
 	clear(b.held[:])
 	clear(b.work[:])

@@ -62,6 +62,9 @@ func (s *suite) mechanism(t *testing.T, m *mech.Mechanism) {
 func (s *suite) keyed(t *testing.T, m *mech.Mechanism, k *keyPair) {
 	checkMisuse(t, m, k)
 	params := paramsFor(m, k)
+	for _, p := range params {
+		checkSaving(t, m, k, p)
+	}
 	use := func(name string, present bool, check func(*testing.T, *mech.Mechanism, *keyPair, p11.Params) bool) {
 		if !present {
 			return

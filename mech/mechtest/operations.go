@@ -25,6 +25,7 @@ func (s *suite) checkDigest(t *testing.T, m *mech.Mechanism) {
 		for _, n := range inputLengths {
 			checkTransform(t, m.SinglePart, start, input(n))
 		}
+		checkSaver(t, func() (any, error) { return m.Digest(p) }, input(savedInput), bytes.Equal)
 	}
 	if accepted == 0 {
 		t.Error("it accepts none of the parameters that were tried")
