@@ -73,6 +73,7 @@ func initialize(args *C.CK_C_INITIALIZE_ARGS) error {
 	m, err := token.Open(token.Config{
 		Store:          backend,
 		Log:            logger,
+		Policy:         set.Policy,
 		Argon2:         set.Argon2,
 		PINMaxFailures: set.PINMaxFailures,
 		PINDelay:       set.PINDelay,

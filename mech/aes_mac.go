@@ -19,19 +19,19 @@ var aesMACFamily = Family{
 			Sign: signGMAC, Verify: verifyGMAC,
 		},
 		{
-			Type: p11.CKM_AES_MAC, Keys: aesOnly, Size: aesSize,
+			Type: p11.CKM_AES_MAC, Weak: Unapproved, Keys: aesOnly, Size: aesSize,
 			Sign: aesMAC.sign, Verify: aesMAC.verify,
 		},
 		{
-			Type: p11.CKM_AES_MAC_GENERAL, Keys: aesOnly, Size: aesSize, Params: p11.ParamULong,
+			Type: p11.CKM_AES_MAC_GENERAL, Weak: Unapproved, Keys: aesOnly, Size: aesSize, Params: p11.ParamULong,
 			Sign: aesMACGeneral.sign, Verify: aesMACGeneral.verify,
 		},
 		{
-			Type: p11.CKM_AES_XCBC_MAC, Keys: aesOnly, Size: xcbcSize,
+			Type: p11.CKM_AES_XCBC_MAC, Weak: Unapproved, Keys: aesOnly, Size: xcbcSize,
 			Sign: aesXCBC.sign, Verify: aesXCBC.verify,
 		},
 		{
-			Type: p11.CKM_AES_XCBC_MAC_96, Keys: aesOnly, Size: xcbcSize,
+			Type: p11.CKM_AES_XCBC_MAC_96, Weak: Unapproved, Keys: aesOnly, Size: xcbcSize,
 			Sign: aesXCBC96.sign, Verify: aesXCBC96.verify,
 		},
 	},

@@ -47,9 +47,9 @@ var chachaFamily = Family{
 }
 
 var (
-	chachaKeys = KeyType{Type: p11.CKK_CHACHA20, Secret: true, Lengths: []int{32}, MaxLength: 32}
+	chachaKeys = KeyType{Type: p11.CKK_CHACHA20, Secret: true, Lengths: []int{32}, MaxLength: 32, Weak: Unapproved}
 	// Two MACs under one key give it away.
-	polyKeys   = KeyType{Type: p11.CKK_POLY1305, Secret: true, Lengths: []int{32}, MaxLength: 32, OneTime: true}
+	polyKeys   = KeyType{Type: p11.CKK_POLY1305, Secret: true, Lengths: []int{32}, MaxLength: 32, OneTime: true, Weak: Unapproved}
 	chachaOnly = []p11.KeyType{p11.CKK_CHACHA20}
 	polyOnly   = []p11.KeyType{p11.CKK_POLY1305}
 	chachaSize = KeySize{Min: 256, Max: 256, Unit: Bits} // here the text counts bits

@@ -59,8 +59,8 @@ var des3Family = Family{
 }
 
 var (
-	des2Keys  = KeyType{Type: p11.CKK_DES2, Secret: true, Lengths: []int{16}, MaxLength: 16, Fix: setParity}
-	des3Keys  = KeyType{Type: p11.CKK_DES3, Secret: true, Lengths: []int{24}, MaxLength: 24, Fix: setParity}
+	des2Keys  = KeyType{Type: p11.CKK_DES2, Secret: true, Lengths: []int{16}, MaxLength: 16, Fix: setParity, Weak: SmallBlock}
+	des3Keys  = KeyType{Type: p11.CKK_DES3, Secret: true, Lengths: []int{24}, MaxLength: 24, Fix: setParity, Weak: SmallBlock}
 	desEither = []p11.KeyType{p11.CKK_DES3, p11.CKK_DES2}
 	// The standard calls the fields unused for these mechanisms.
 	desSize = KeySize{Min: 16, Max: 24, Unit: Bytes}

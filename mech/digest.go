@@ -10,6 +10,7 @@ func digestMechanisms() []Mechanism {
 	for _, h := range allHashes() {
 		ms = append(ms, Mechanism{
 			Type:   h.Digest,
+			Weak:   h.weakUnsigned(),
 			Digest: func(p11.Params) (Op, error) { return &hashOp{hash: h.New(), size: h.Size()}, nil },
 		})
 	}

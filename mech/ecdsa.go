@@ -38,6 +38,7 @@ func ecdsaMechanisms() []Mechanism {
 	} {
 		h, _ := hashByDigest(with.digest)
 		row.Type = with.mechanism
+		row.Weak = h.Weak
 		row.SinglePart = false
 		row.Sign = hashThen(h, signECDSA)
 		row.Verify = hashThenVerify(h, verifyECDSA)

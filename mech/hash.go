@@ -27,6 +27,10 @@ type hashAlg struct {
 	KDF         p11.KDF           // CKD_SHA256_KDF, the one of ANSI X9.63
 	Derive      p11.MechanismType // CKM_SHA256_KEY_DERIVATION
 
+	// Weak is what a signature over the digest has against it, and with
+	// Unapproved everything else that uses the hash.
+	Weak Weaknesses
+
 	// Length is that of the digest in bytes, where Crypto has no number for it.
 	Length int
 }
@@ -39,6 +43,9 @@ func (h *hashAlg) Size() int {
 	return h.Crypto.Size()
 }
 
+// weakUnsigned is what speaks against the digest, a MAC or a derivation.
+func (h *hashAlg) weakUnsigned() Weaknesses { return h.Weak & Unapproved }
+
 // maxDigest is the length of the longest digest in bytes.
 const maxDigest = 64
 
@@ -50,6 +57,7 @@ var hashAlgs = []hashAlg{
 		Digest: p11.CKM_SHA_1, HMAC: p11.CKM_SHA_1_HMAC, HMACGeneral: p11.CKM_SHA_1_HMAC_GENERAL, HMACKeyGen: p11.CKM_SHA_1_KEY_GEN,
 		KeyType: p11.CKK_SHA_1_HMAC, MGF: p11.CKG_MGF1_SHA1, KDF: p11.CKD_SHA1_KDF,
 		Derive: p11.CKM_SHA1_KEY_DERIVATION,
+		Weak:   SHA1Signature,
 	},
 	{
 		Name: "SHA-224", Crypto: crypto.SHA224, New: sha256.New224,

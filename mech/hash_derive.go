@@ -18,6 +18,7 @@ func hashDeriveMechanisms() []Mechanism {
 	}
 	for _, h := range allHashes() {
 		row(h.Derive, p11.ParamNone, func(d Derivation) (Derived, error) { return deriveHash(d, h.New()) })
+		ms[len(ms)-1].Weak = h.weakUnsigned()
 	}
 	row(p11.CKM_SHA512_T_KEY_DERIVATION, p11.ParamULong, func(d Derivation) (Derived, error) {
 		t, err := sha512TBits(d.Params)

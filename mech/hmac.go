@@ -14,7 +14,9 @@ var hmacFamily = Family{Name: "HMAC", KeyTypes: hmacKeyTypes(), Mechanisms: hmac
 func hmacKeyTypes() []KeyType {
 	var ts []KeyType
 	for _, h := range allHashes() {
-		ts = append(ts, freeSecret(h.KeyType))
+		t := freeSecret(h.KeyType)
+		t.Weak = h.weakUnsigned()
+		ts = append(ts, t)
 	}
 	return ts
 }
@@ -27,8 +29,8 @@ func hmacMechanisms() []Mechanism {
 		cut := keyedHash{keyed, upTo(h.Size())}
 		keys := []p11.KeyType{h.KeyType, p11.CKK_GENERIC_SECRET}
 		ms = append(ms,
-			Mechanism{Type: h.HMAC, Keys: keys, Size: anySecret, Sign: full.sign, Verify: full.verify},
-			Mechanism{Type: h.HMACGeneral, Keys: keys, Size: anySecret, Params: p11.ParamULong, Sign: cut.sign, Verify: cut.verify},
+			Mechanism{Type: h.HMAC, Weak: h.weakUnsigned(), Keys: keys, Size: anySecret, Sign: full.sign, Verify: full.verify},
+			Mechanism{Type: h.HMACGeneral, Weak: h.weakUnsigned(), Keys: keys, Size: anySecret, Params: p11.ParamULong, Sign: cut.sign, Verify: cut.verify},
 			Mechanism{Type: h.HMACKeyGen, Keys: []p11.KeyType{h.KeyType}, Size: anySecret, Generate: generateSecret(freeSecret(h.KeyType))},
 		)
 	}

@@ -155,6 +155,8 @@ type Mechanism struct {
 	SinglePart bool
 	// Cuts says that Derive can take a part of the base key as it is.
 	Cuts bool
+	// Weak is what a security policy may hold against the mechanism.
+	Weak Weaknesses
 
 	Encrypt, Decrypt func(Key, p11.Params) (Op, error)
 	Sign             func(Key, p11.Params) (Op, error)
@@ -243,6 +245,8 @@ type KeyType struct {
 	Fix func(value []byte)
 	// OneTime says that a MAC or two under a key of the type give it away.
 	OneTime bool
+	// Weak is what a security policy may hold against every use of such a key.
+	Weak Weaknesses
 
 	// Parse makes the Go key of an object's attributes and checks them: on the
 	// curve, consistent, of a supported size. The errors are those of

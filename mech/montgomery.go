@@ -13,7 +13,7 @@ import (
 // section 6.3). What they are for, CKM_ECDH1_DERIVE, is in ecdhFamily.
 var montgomeryFamily = Family{
 	Name:     "montgomery",
-	KeyTypes: []KeyType{ecxKeyType(p11.CKK_EC_MONTGOMERY, montgomeryCurves)},
+	KeyTypes: []KeyType{unapproved(ecxKeyType(p11.CKK_EC_MONTGOMERY, montgomeryCurves))},
 	Mechanisms: []Mechanism{{
 		Type:         p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN,
 		Keys:         []p11.KeyType{p11.CKK_EC_MONTGOMERY},

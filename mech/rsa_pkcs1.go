@@ -17,6 +17,7 @@ func rsaPKCS1Mechanisms() []Mechanism {
 		Keys:       rsaKeys,
 		Size:       rsaSizes,
 		SinglePart: true,
+		Weak:       PaddingOracle,
 		Encrypt:    encryptRSAPKCS1,
 		Decrypt:    decryptRSAPKCS1,
 		Sign:       signRSAPKCS1(0),
@@ -47,6 +48,7 @@ func rsaPKCS1Mechanisms() []Mechanism {
 		h, _ := hashByDigest(with.digest)
 		ms = append(ms, Mechanism{
 			Type:   with.mechanism,
+			Weak:   h.Weak,
 			Keys:   rsaKeys,
 			Size:   rsaSizes,
 			Sign:   hashThen(h, signRSAPKCS1(h.Crypto)),

@@ -35,6 +35,7 @@ func rsaPSSMechanisms() []Mechanism {
 		h, _ := hashByDigest(with.digest)
 		ms = append(ms, Mechanism{
 			Type:   with.mechanism,
+			Weak:   h.Weak,
 			Keys:   rsaKeys,
 			Size:   rsaSizes,
 			Params: p11.ParamPSS,

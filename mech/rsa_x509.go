@@ -18,6 +18,7 @@ var rsaX509Mechanisms = []Mechanism{{
 	Keys:       rsaKeys,
 	Size:       rsaSizes,
 	SinglePart: true,
+	Weak:       Unpadded,
 	Encrypt:    encryptRSAX509,
 	Decrypt:    decryptRSAX509,
 	Sign:       signRSAX509,

@@ -81,6 +81,9 @@ type PSSParams struct {
 	SaltLen uint64 // bytes
 }
 
+// SignedDigest is the mechanism that made the digest to sign.
+func (p PSSParams) SignedDigest() MechanismType { return p.Hash }
+
 // OAEPParams is a CK_RSA_PKCS_OAEP_PARAMS (PKCS #11 v3.2, section 6.1.8).
 type OAEPParams struct {
 	Hash   MechanismType

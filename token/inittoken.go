@@ -308,7 +308,7 @@ func (m *Module) trust(t *token, id object.ID, kv store.KV, change attr.Values) 
 		return err
 	}
 	defer old.Wipe()
-	obj, err := m.factory.Set(old.Object, change, object.Actor{SO: true})
+	obj, err := t.rules.factory.Set(old.Object, change, object.Actor{SO: true})
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"coffer/mech"
 	"coffer/p11"
 	"coffer/p11/attr"
 )
@@ -14,7 +13,7 @@ func (m *Module) EncapsulateKey(h p11.SessionHandle, mm *p11.Mechanism, public p
 	if err != nil {
 		return 0, err
 	}
-	row, err := m.row(mm, "encapsulate", func(r *mech.Mechanism) bool { return r.Encapsulate != nil })
+	row, err := m.row(s.token, mm, p11.CKF_ENCAPSULATE)
 	if err != nil {
 		return 0, err
 	}
@@ -23,7 +22,7 @@ func (m *Module) EncapsulateKey(h p11.SessionHandle, mm *p11.Mechanism, public p
 		return 0, err
 	}
 	defer k.Release()
-	draft, err := m.factory.Encapsulate(template, s.actor())
+	draft, err := s.token.rules.factory.Encapsulate(template, s.actor())
 	if err != nil {
 		return 0, err
 	}
@@ -65,7 +64,7 @@ func (m *Module) DecapsulateKey(h p11.SessionHandle, mm *p11.Mechanism, private 
 	if err != nil {
 		return 0, err
 	}
-	row, err := m.row(mm, "decapsulate", func(r *mech.Mechanism) bool { return r.Decapsulate != nil })
+	row, err := m.row(s.token, mm, p11.CKF_DECAPSULATE)
 	if err != nil {
 		return 0, err
 	}
@@ -74,7 +73,7 @@ func (m *Module) DecapsulateKey(h p11.SessionHandle, mm *p11.Mechanism, private 
 		return 0, err
 	}
 	defer k.Release()
-	draft, err := m.factory.Decapsulate(k.Object, template, s.actor())
+	draft, err := s.token.rules.factory.Decapsulate(k.Object, template, s.actor())
 	if err != nil {
 		return 0, err
 	}

@@ -7,32 +7,17 @@ import (
 	"coffer/token/object"
 )
 
-// row returns the row of a mechanism that has what a function needs.
-func (m *Module) row(mm *p11.Mechanism, verb string, has func(*mech.Mechanism) bool) (*mech.Mechanism, error) {
-	if mm == nil {
-		return nil, p11.Errorf(p11.CKR_ARGUMENTS_BAD, "the mechanism is NULL")
-	}
-	row, err := m.reg.Lookup(mm.Type)
-	if err != nil {
-		return nil, err
-	}
-	if !has(row) {
-		return nil, p11.Errorf(p11.CKR_MECHANISM_INVALID, "%v cannot %s", mm.Type, verb)
-	}
-	return row, nil
-}
-
 // GenerateKey makes a secret key (PKCS #11 v3.2, 5.18.1).
 func (m *Module) GenerateKey(h p11.SessionHandle, mm *p11.Mechanism, template attr.Values) (p11.ObjectHandle, error) {
 	s, err := m.session(h)
 	if err != nil {
 		return 0, err
 	}
-	row, err := m.row(mm, "generate a key", func(r *mech.Mechanism) bool { return r.Generate != nil })
+	row, err := m.row(s.token, mm, p11.CKF_GENERATE)
 	if err != nil {
 		return 0, err
 	}
-	draft, err := m.factory.Generate(row, template, s.actor())
+	draft, err := s.token.rules.factory.Generate(row, template, s.actor())
 	if err != nil {
 		return 0, err
 	}
@@ -57,11 +42,11 @@ func (m *Module) GenerateKeyPair(h p11.SessionHandle, mm *p11.Mechanism, public,
 	if err != nil {
 		return 0, 0, err
 	}
-	row, err := m.row(mm, "generate a key pair", func(r *mech.Mechanism) bool { return r.GeneratePair != nil })
+	row, err := m.row(s.token, mm, p11.CKF_GENERATE_KEY_PAIR)
 	if err != nil {
 		return 0, 0, err
 	}
-	pubDraft, privDraft, err := m.factory.GeneratePair(row, public, private, s.actor())
+	pubDraft, privDraft, err := s.token.rules.factory.GeneratePair(row, public, private, s.actor())
 	if err != nil {
 		return 0, 0, err
 	}
@@ -99,7 +84,7 @@ func (m *Module) WrapKey(h p11.SessionHandle, mm *p11.Mechanism, wrapping, key p
 	if err != nil {
 		return err
 	}
-	row, err := m.row(mm, "wrap", func(r *mech.Mechanism) bool { return r.Wrap != nil })
+	row, err := m.row(s.token, mm, p11.CKF_WRAP)
 	if err != nil {
 		return err
 	}
@@ -159,7 +144,7 @@ func (m *Module) UnwrapKey(h p11.SessionHandle, mm *p11.Mechanism, unwrapping p1
 	if err != nil {
 		return 0, err
 	}
-	row, err := m.row(mm, "unwrap", func(r *mech.Mechanism) bool { return r.Unwrap != nil })
+	row, err := m.row(s.token, mm, p11.CKF_UNWRAP)
 	if err != nil {
 		return 0, err
 	}
@@ -168,7 +153,7 @@ func (m *Module) UnwrapKey(h p11.SessionHandle, mm *p11.Mechanism, unwrapping p1
 		return 0, err
 	}
 	defer u.Release()
-	draft, err := m.factory.Unwrap(u.Object, template, s.actor())
+	draft, err := s.token.rules.factory.Unwrap(u.Object, template, s.actor())
 	if err != nil {
 		return 0, err
 	}
@@ -196,7 +181,7 @@ func (m *Module) DeriveKey(h p11.SessionHandle, mm *p11.Mechanism, base p11.Obje
 	if err != nil {
 		return 0, err
 	}
-	row, err := m.row(mm, "derive", func(r *mech.Mechanism) bool { return r.Derive != nil })
+	row, err := m.row(s.token, mm, p11.CKF_DERIVE)
 	if err != nil {
 		return 0, err
 	}
@@ -219,11 +204,14 @@ func (m *Module) DeriveKey(h p11.SessionHandle, mm *p11.Mechanism, base p11.Obje
 			if !other.Permits(p11.CKA_DERIVE) || other.AlwaysAuthenticate() || !other.AllowsMechanism(row.Type) {
 				return 0, p11.Errorf(p11.CKR_KEY_FUNCTION_NOT_PERMITTED, "a key that the parameter names does not permit %v", row.Type)
 			}
+			if err := s.token.rules.Key(other, p11.CKF_DERIVE, p11.CKR_KEY_SIZE_RANGE); err != nil {
+				return 0, err
+			}
 			d.Others = append(d.Others, other)
 			others = append(others, other.Object)
 		}
 	}
-	draft, err := m.factory.Derive(k.Object, others, template, s.actor())
+	draft, err := s.token.rules.factory.Derive(k.Object, others, template, s.actor())
 	if err != nil {
 		return 0, err
 	}

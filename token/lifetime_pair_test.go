@@ -7,6 +7,7 @@ import (
 
 	"coffer/p11"
 	"coffer/p11/attr"
+	"coffer/token/policy"
 )
 
 // What is parsed of a private key is wiped with it: not before the operation
@@ -24,7 +25,7 @@ func TestAPrivateKeyIsWholeUntilItsLastSignature(t *testing.T) {
 		{"RSA", p11.CKM_RSA_PKCS_KEY_PAIR_GEN, p11.CKM_SHA256_RSA_PKCS, attr.Values{attr.NewULong(p11.CKA_MODULUS_BITS, 1024)}, 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHost(t)
+			h := newHost(t, func(c *Config) { c.Policy.Global = policy.Legacy() }) // for an RSA key that is quickly made
 			owner := h.user()
 			type pair struct{ public, private p11.ObjectHandle }
 			var current atomic.Pointer[pair]

@@ -35,6 +35,7 @@ import (
 	"coffer/p11"
 	"coffer/store"
 	"coffer/token/object"
+	"coffer/token/policy"
 	"coffer/token/seal"
 )
 
@@ -48,6 +49,7 @@ type Config struct {
 	Store    store.Backend  // closed with the Module
 	Registry *mech.Registry // nil: every mechanism there is
 	Log      *slog.Logger   // nil: nothing is logged
+	Policy   policy.Set     // zero: the default policy for all tokens
 
 	Argon2         seal.Argon2   // for PINs that are set; zero: seal.DefaultArgon2
 	PINMaxFailures int           // 0: PINs are not locked, only slowed down
@@ -58,12 +60,13 @@ type Config struct {
 // Module is a Cryptoki application: what lies between C_Initialize and
 // C_Finalize. Its methods are safe for concurrent use.
 type Module struct {
-	cfg     Config
-	store   store.Backend
-	reg     *mech.Registry
-	log     *slog.Logger
-	factory *object.Factory
-	random  io.Reader
+	cfg    Config
+	store  store.Backend
+	reg    *mech.Registry
+	log    *slog.Logger
+	random io.Reader
+
+	rulebook rulebook
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -91,13 +94,13 @@ func Open(cfg Config) (*Module, error) {
 		cfg.Argon2 = seal.DefaultArgon2
 	}
 	m := &Module{
-		cfg:     cfg,
-		store:   cfg.Store,
-		reg:     cfg.Registry,
-		log:     cfg.Log,
-		random:  rand.Reader,
-		factory: object.NewFactory(cfg.Registry, rand.Reader),
+		cfg:    cfg,
+		store:  cfg.Store,
+		reg:    cfg.Registry,
+		log:    cfg.Log,
+		random: rand.Reader,
 	}
+	m.rulebook = newRulebook(cfg.Policy, cfg.Registry, object.NewFactory(cfg.Registry, rand.Reader))
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	if err := m.rescan(); err != nil {
 		m.cancel()
@@ -158,25 +161,32 @@ func (m *Module) alive() error {
 	return nil
 }
 
-// GetMechanismList returns the mechanisms of the slot's token in ascending
-// order. The caller must not change the slice.
+// GetMechanismList returns the mechanisms that the policy of the slot's token
+// leaves, in ascending order. The caller must not change the slice.
 func (m *Module) GetMechanismList(id p11.SlotID) ([]p11.MechanismType, error) {
-	if _, err := m.slot(id); err != nil {
+	s, err := m.slot(id)
+	if err != nil {
 		return nil, err
 	}
-	return m.reg.Mechanisms(), nil
+	return m.rules(s).Mechanisms(), nil
 }
 
-// GetMechanismInfo describes one mechanism.
-func (m *Module) GetMechanismInfo(id p11.SlotID, t p11.MechanismType) (p11.MechanismInfo, error) {
-	if _, err := m.slot(id); err != nil {
-		return p11.MechanismInfo{}, err
+// Policy returns the name of the policy of the slot's token.
+func (m *Module) Policy(id p11.SlotID) (string, error) {
+	s, err := m.slot(id)
+	if err != nil {
+		return "", err
 	}
-	row, err := m.reg.Lookup(t)
+	return m.rules(s).Name(), nil
+}
+
+// GetMechanismInfo describes what the policy leaves of one mechanism.
+func (m *Module) GetMechanismInfo(id p11.SlotID, t p11.MechanismType) (p11.MechanismInfo, error) {
+	s, err := m.slot(id)
 	if err != nil {
 		return p11.MechanismInfo{}, err
 	}
-	return p11.MechanismInfo{MinKeySize: uint64(row.Size.Min), MaxKeySize: uint64(row.Size.Max), Flags: row.Flags()}, nil
+	return m.rules(s).Info(t)
 }
 
 // deviceError gives an error of the store its code.

@@ -23,7 +23,7 @@ func (m *Module) CreateObject(h p11.SessionHandle, template attr.Values) (p11.Ob
 	if err != nil {
 		return 0, err
 	}
-	obj, err := m.factory.Create(template, s.actor())
+	obj, err := s.token.rules.factory.Create(template, s.actor())
 	if err != nil {
 		return 0, err
 	}
@@ -49,8 +49,12 @@ func (m *Module) CopyObject(h p11.SessionHandle, source p11.ObjectHandle, templa
 		return 0, err
 	}
 	defer old.Release()
-	obj, err := m.factory.Copy(old.Object, template, s.actor())
+	obj, err := s.token.rules.factory.Copy(old.Object, template, s.actor())
 	if err != nil {
+		return 0, err
+	}
+	if err := s.token.rules.Change(old.Object, obj); err != nil {
+		obj.Wipe()
 		return 0, err
 	}
 	return one(m.create(s, obj))
@@ -100,7 +104,7 @@ func (m *Module) DestroyObject(h p11.SessionHandle, o p11.ObjectHandle) error {
 // says, or nothing (PKCS #11 v3.2, 5.7.6).
 func (m *Module) SetAttributeValue(h p11.SessionHandle, o p11.ObjectHandle, template attr.Values) error {
 	return m.change(h, o, func(s *session, e *entry, old *snapshot) error {
-		obj, err := m.factory.Set(old.Object, template, s.actor())
+		obj, err := s.token.rules.factory.Set(old.Object, template, s.actor())
 		if err != nil {
 			return err
 		}
@@ -154,15 +158,18 @@ func (m *Module) GetAttributeValue(h p11.SessionHandle, o p11.ObjectHandle, quer
 	defer snap.Release()
 	var first error
 	for i := range queries {
-		if err := snap.answer(&queries[i]); err != nil && first == nil {
+		if err := snap.answer(s.token, &queries[i]); err != nil && first == nil {
 			first = err
 		}
 	}
 	return first
 }
 
-func (s *snapshot) answer(q *Query) error {
+func (s *snapshot) answer(t *token, q *Query) error {
 	raw, err := s.Read(q.Type)
+	if err == nil {
+		err = t.rules.Shows(s.Object, q.Type)
+	}
 	if err != nil {
 		q.N = -1
 		return err

@@ -129,12 +129,9 @@ func (m *Module) begin(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p1
 		return p11.CKR_OPERATION_ACTIVE
 	}
 	pp := &purposes[p]
-	row, err := m.reg.Lookup(mm.Type)
+	row, err := m.row(s.token, mm, pp.flag)
 	if err != nil {
 		return err
-	}
-	if !pp.has(row) {
-		return p11.Errorf(p11.CKR_MECHANISM_INVALID, "%v cannot %v", mm.Type, p)
 	}
 	next := operation{phase: ready, row: row}
 	var k mech.Key

@@ -24,6 +24,7 @@ type token struct {
 	slot p11.SlotID
 
 	record atomic.Pointer[tokenRecord]
+	rules  *ruled // by its label and serial number, which a token never changes
 
 	// admin serialises what changes PINs, login or the token itself, and is
 	// held across the store's writes and the PIN's stretching. It is taken
@@ -128,7 +129,7 @@ func (m *Module) rescanLocked() error {
 		next = max(next, id+1)
 		t := old[rec.ID]
 		if t == nil {
-			t = &token{id: rec.ID, slot: id, sessions: map[p11.SessionHandle]*session{}}
+			t = &token{id: rec.ID, slot: id, rules: m.rulebook.of(rec), sessions: map[p11.SessionHandle]*session{}}
 		}
 		delete(old, rec.ID)
 		t.record.Store(rec)

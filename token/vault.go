@@ -8,6 +8,7 @@ import (
 	"coffer/store"
 	"coffer/token/locked"
 	"coffer/token/object"
+	"coffer/token/policy"
 	"coffer/token/seal"
 )
 
@@ -172,13 +173,18 @@ func (m *Module) create(s *session, objs ...*object.Object) ([]p11.ObjectHandle,
 
 func (m *Module) add(s *session, objs []*object.Object) ([]p11.ObjectHandle, error) {
 	var durable []*object.Object
-	for _, obj := range objs {
+	views := make([]policy.Object, len(objs))
+	for i, obj := range objs {
 		if err := s.mayWrite(obj); err != nil {
 			return nil, err
 		}
+		views[i] = obj
 		if obj.Token() {
 			durable = append(durable, obj)
 		}
+	}
+	if err := s.token.rules.New(views...); err != nil {
+		return nil, err
 	}
 	rev, err := m.putAll(s.token, durable)
 	if err != nil {
@@ -253,7 +259,10 @@ func (s *session) mayWrite(obj placed) error {
 // replace writes a changed object over the one that old is a snapshot of. It
 // is the entry's from then on, or wiped.
 func (m *Module) replace(e *entry, old *snapshot, obj *object.Object) error {
-	err := m.write(e, old, obj)
+	err := e.token.rules.Change(old.Object, obj)
+	if err == nil {
+		err = m.write(e, old, obj)
+	}
 	if err != nil {
 		obj.Wipe()
 	}

@@ -26,6 +26,9 @@ func (c *tokenChoice) addTo(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("token", "slot")
 }
 
+// given reports whether the command line says which token it means.
+func (c *tokenChoice) given() bool { return c.flags.Changed("token") || c.flags.Changed("slot") }
+
 // A chosen is an initialised token.
 type chosen struct {
 	slot p11.SlotID

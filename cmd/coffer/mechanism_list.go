@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"coffer/mech"
 	"coffer/p11"
+	"coffer/token"
 )
 
 func (a *app) mechanismList() *cobra.Command {
@@ -18,16 +20,30 @@ func (a *app) mechanismList() *cobra.Command {
 		Short: "List the mechanisms",
 		Long: `Lists the mechanisms of this coffer, with the sizes of the keys that they take
 and the functions that take them: to see whether an application finds what it
-needs. It opens no store.`,
+needs. It opens no store, unless --token or --slot asks for what the policy of
+a token leaves of them.`,
 		Example: `  coffer mechanism list
-  coffer mechanism list --json`,
+  coffer mechanism list --token work --json`,
 		Args: noArgs,
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "print the table of the documentation")
+	var choice tokenChoice
+	choice.addTo(cmd)
 	cmd.RunE = does(func(*cobra.Command) error {
 		all, err := mechanisms(mech.NewRegistry(mech.All()...))
 		if err != nil {
 			return err
+		}
+		if choice.given() {
+			if err := a.with(func(m *token.Module) error {
+				t, err := choice.find(m)
+				if err == nil {
+					all, err = left(m, t, all)
+				}
+				return err
+			}); err != nil {
+				return err
+			}
 		}
 		return a.print(all, func(w io.Writer) error {
 			if markdown {
@@ -91,16 +107,42 @@ func mechanisms(reg *mech.Registry) ([]mechanismView, error) {
 		v := mechanismView{
 			Name: t.String(), Code: uint64(t),
 			Min: row.Size.Min, Max: row.Size.Max, Unit: units[row.Size.Unit],
-			Keys: []string{}, Functions: []string{},
+			Keys: []string{}, Functions: functionsOf(row.Flags()),
 		}
 		for _, k := range row.Keys {
 			v.Keys = append(v.Keys, strings.TrimPrefix(k.String(), "CKK_"))
 		}
-		for _, f := range functions {
-			if row.Flags()&f.flag != 0 {
-				v.Functions = append(v.Functions, f.name)
-			}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func functionsOf(flags p11.Flags) []string {
+	names := []string{}
+	for _, f := range functions {
+		if flags&f.flag != 0 {
+			names = append(names, f.name)
 		}
+	}
+	return names
+}
+
+// left returns what the policy of a token leaves of the mechanisms.
+func left(m *token.Module, t chosen, all []mechanismView) ([]mechanismView, error) {
+	list, err := m.GetMechanismList(t.slot)
+	if err != nil {
+		return nil, err
+	}
+	out := []mechanismView{}
+	for _, v := range all {
+		if !slices.Contains(list, p11.MechanismType(v.Code)) {
+			continue
+		}
+		info, err := m.GetMechanismInfo(t.slot, p11.MechanismType(v.Code))
+		if err != nil {
+			return nil, err
+		}
+		v.Min, v.Max, v.Functions = int(info.MinKeySize), int(info.MaxKeySize), functionsOf(info.Flags)
 		out = append(out, v)
 	}
 	return out, nil

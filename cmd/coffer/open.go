@@ -25,6 +25,7 @@ func (a *app) with(f func(*token.Module) error) (err error) {
 	defer log.Close()
 	m, err := openModule(set.Store, storeOptions(set), token.Config{
 		Log:            log.Logger,
+		Policy:         set.Policy,
 		Argon2:         set.Argon2,
 		PINMaxFailures: set.PINMaxFailures,
 		PINDelay:       set.PINDelay,

@@ -15,8 +15,8 @@ func (a *app) tokenList() *cobra.Command {
 		Use:   "list",
 		Short: "List the tokens",
 		Long: `Lists the tokens of the store with the numbers of their slots and the state of
-their PINs: when a label or slot is needed, or a PIN is refused and the reason
-is wanted. It needs no PIN.`,
+their PINs and the policies in force: when a label or slot is needed, or a PIN
+or a mechanism is refused and the reason is wanted. It needs no PIN.`,
 		Example: `  coffer token list
   coffer token list --json`,
 		Args: noArgs,
@@ -25,7 +25,11 @@ is wanted. It needs no PIN.`,
 			if err := a.with(func(m *token.Module) error {
 				all, err := tokens(m)
 				for _, t := range all {
-					views = append(views, newTokenView(t))
+					v := newTokenView(t)
+					if v.Policy, err = m.Policy(t.slot); err != nil {
+						return err
+					}
+					views = append(views, v)
 				}
 				return err
 			}); err != nil {
@@ -36,9 +40,9 @@ is wanted. It needs no PIN.`,
 					_, err := fmt.Fprintln(a.err, "no tokens; coffer token init makes one")
 					return err
 				}
-				rows := [][]string{{"SLOT", "LABEL", "SERIAL", "USER PIN", "SO PIN"}}
+				rows := [][]string{{"SLOT", "LABEL", "SERIAL", "USER PIN", "SO PIN", "POLICY"}}
 				for _, v := range views {
-					rows = append(rows, []string{fmt.Sprint(v.Slot), v.Label, v.Serial, v.UserPIN, v.SOPIN})
+					rows = append(rows, []string{fmt.Sprint(v.Slot), v.Label, v.Serial, v.UserPIN, v.SOPIN, v.Policy})
 				}
 				return table(w, rows)
 			})
@@ -53,6 +57,7 @@ type tokenView struct {
 	Serial  string `json:"serial"`
 	UserPIN string `json:"user_pin"` // pinState
 	SOPIN   string `json:"so_pin"`
+	Policy  string `json:"policy,omitempty"`
 }
 
 func newTokenView(t chosen) tokenView {

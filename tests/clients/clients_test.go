@@ -23,6 +23,10 @@ const (
 	label = "clients"
 )
 
+// everything is a setting of tests that use what the default policy refuses:
+// signatures over SHA-1, RSA keys of 1024 bits, RSA without padding.
+const everything = "COFFER_POLICY=legacy"
+
 // A bench is an initialised token in a store of its own, and a folder to work
 // in.
 type bench struct {

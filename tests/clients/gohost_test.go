@@ -99,7 +99,7 @@ func TestGoHostDumpsItsGoroutines(t *testing.T) {
 
 func TestCrypto11(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, everything)
 	if out := b.run(b.gohost(), "crypto11"); !strings.Contains(out, "ok certificates and TLS") {
 		t.Errorf("not all ran:\n%s", out)
 	}

@@ -48,7 +48,7 @@ func (b *bench) suite(path string, fails, skips map[string]string, args ...strin
 // Each loads and unloads the library.
 func TestMiekgSuite(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, everything)
 	// Its example has this PIN written into it.
 	const written = "1234"
 	b.user("--change-pin", "--new-pin", written)
@@ -65,7 +65,7 @@ func TestMiekgSuite(t *testing.T) {
 // TestCrypto11Suite runs the tests of crypto11 as they are shipped.
 func TestCrypto11Suite(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, everything)
 	b.init("token1")
 	b.init("token2")
 	stand, err := filepath.Abs("testdata/testify")

@@ -37,12 +37,13 @@ attributes(*,CKO_SECRET_KEY,*) = {
 // javaPrograms are the programs of testdata/java and what each is run with.
 var javaPrograms = []struct {
 	class, config string
+	settings      []string
 	flags         []string
 	check         func(t *testing.T, out string)
 }{
 	{class: "Stores", config: javaConfig},
-	{class: "Signatures", config: javaConfig},
-	{class: "Ciphers", config: javaOpen},
+	{class: "Signatures", config: javaConfig, settings: []string{everything}},
+	{class: "Ciphers", config: javaOpen, settings: []string{everything}},
 	{class: "Secrets", config: javaOpen},
 	{class: "Sessions", config: javaConfig},
 	{
@@ -67,7 +68,7 @@ func TestJava(t *testing.T) {
 	for _, p := range javaPrograms {
 		t.Run(p.class, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newBench(t, p.settings...)
 			b.write("coffer.cfg", fmt.Appendf(nil, p.config, b.lib))
 			out := b.run(java, append(p.flags, "-Dconfig=coffer.cfg", "-cp", classes, p.class)...)
 			if !strings.Contains(out, "\nok ") {

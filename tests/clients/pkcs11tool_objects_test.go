@@ -186,7 +186,7 @@ func TestPKCS11ToolSeesPublicObjectsWithoutLogin(t *testing.T) {
 
 func TestPKCS11ToolRenamesAndDeletes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, everything)
 	b.generate("EC:prime256v1", "01")
 	for _, class := range []string{"privkey", "pubkey"} {
 		b.user("--type", class, "--id", "01", "--set-id", "aabb")

@@ -69,7 +69,7 @@ func (b *bench) hash(h crypto.Hash, file string) []byte {
 
 func TestPKCS11ToolSignsWithRSA(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, everything)
 	b.generate("rsa:2048", "01")
 	key := b.public("01")
 	messages := b.messages()
@@ -127,7 +127,7 @@ func TestPKCS11ToolSignsWithRSA(t *testing.T) {
 // hash, the mask and the length of the salt apart.
 func TestPKCS11ToolSignsWithPSSParameters(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, everything)
 	b.generate("rsa:2048", "01")
 	key := b.public("01")
 	b.messages()
@@ -165,7 +165,7 @@ func TestPKCS11ToolSignsWithPSSParameters(t *testing.T) {
 
 func TestPKCS11ToolSignsWithEC(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, everything)
 	messages := b.messages()
 	for i, curve := range []string{"secp224r1", "prime256v1", "secp384r1", "secp521r1"} {
 		id := fmt.Sprintf("%02x", i+1)

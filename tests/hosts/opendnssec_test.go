@@ -15,7 +15,7 @@ import (
 // it try the token's mechanisms, and signs with 8 threads by ods-hsmspeed.
 func TestOpenDNSSEC(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, "COFFER_POLICY_MINIMUM_RSA=1024") // a ZSK of old
 	b.write("conf.xml", fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?>
 <Configuration>
   <RepositoryList>

@@ -119,16 +119,26 @@ func (l *Library) call(name string, args ...word) p11.RV {
 // what it opens must be closed before it opens again.
 func CLibrary(t *testing.T) (func(t *testing.T) Driver, store.Backend) {
 	t.Helper()
-	l := Load(t)
-	dir := t.TempDir()
-	return func(t *testing.T) Driver {
+	return cLibrary(everything)(t)
+}
+
+// CUnder is CLibrary under settings of its own.
+func CUnder(config string) Opener { return cLibrary(config) }
+
+func cLibrary(config string) Opener {
+	return func(t *testing.T) (func(t *testing.T) Driver, store.Backend) {
 		t.Helper()
-		d := &cDriver{t: t, lib: l}
-		if err := d.initialize(fmt.Sprintf("store=%q pin.argon2_memory=64 pin.argon2_time=1 pin.delay=0s", dir)); err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}, nil
+		l := Load(t)
+		dir := t.TempDir()
+		return func(t *testing.T) Driver {
+			t.Helper()
+			d := &cDriver{t: t, lib: l}
+			if err := d.initialize(fmt.Sprintf("store=%q pin.argon2_memory=64 pin.argon2_time=1 pin.delay=0s %s", dir, config)); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}, nil
+	}
 }
 
 // A cDriver is the library between C_Initialize and C_Finalize.

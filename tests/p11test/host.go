@@ -43,6 +43,13 @@ func Each(t *testing.T, f func(h *Host)) {
 	t.Run("c", func(t *testing.T) { f(NewHost(t, CLibrary)) })
 }
 
+// EachUnder runs a case with each driver under settings of its own, which have
+// no policy but what config says.
+func EachUnder(t *testing.T, config string, f func(h *Host)) {
+	t.Run("go", func(t *testing.T) { f(NewHost(t, goModule(config))) })
+	t.Run("c", func(t *testing.T) { f(NewHost(t, cLibrary(config))) })
+}
+
 // NewHost opens an application and initialises its token.
 func NewHost(t *testing.T, opener Opener) *Host {
 	t.Helper()

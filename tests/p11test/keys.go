@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"fmt"
 	"math/big"
 	"sync"
 
@@ -136,15 +137,20 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func rsaKey() *Key {
-	k := must(rsa.GenerateKey(rand.Reader, 2048))
+// SmallRSA returns an RSA key of a size that nobody makes any more.
+var SmallRSA = sync.OnceValue(func() *Key { return rsaKeyOf(1024) })
+
+func rsaKey() *Key { return rsaKeyOf(2048) }
+
+func rsaKeyOf(bits int) *Key {
+	k := must(rsa.GenerateKey(rand.Reader, bits))
 	big := func(t p11.AttributeType, n *big.Int) attr.Value { return attr.NewBytes(t, n.Bytes()) }
 	public := attr.Values{big(p11.CKA_MODULUS, k.N), attr.NewBytes(p11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})}
 	secrets := attr.Values{
 		big(p11.CKA_PRIVATE_EXPONENT, k.D), big(p11.CKA_PRIME_1, k.Primes[0]), big(p11.CKA_PRIME_2, k.Primes[1]),
 		big(p11.CKA_EXPONENT_1, k.Precomputed.Dp), big(p11.CKA_EXPONENT_2, k.Precomputed.Dq), big(p11.CKA_COEFFICIENT, k.Precomputed.Qinv),
 	}
-	out := pair("RSA-2048", p11.CKK_RSA, public, Join(public, secrets))
+	out := pair(fmt.Sprintf("RSA-%d", bits), p11.CKK_RSA, public, Join(public, secrets))
 	for _, v := range secrets {
 		out.Secrets = append(out.Secrets, v.Type)
 	}

@@ -62,7 +62,7 @@ func (f *Factory) changed(o *Object, id ID, values attr.Values) (*Object, error)
 	if err := consistent(k, values); err != nil {
 		return nil, err
 	}
-	return k.object(id, values, parsed{})
+	return k.object(id, 0, values, parsed{})
 }
 
 // consistent applies the rules that tie one attribute to another. They hold

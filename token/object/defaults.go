@@ -51,6 +51,7 @@ type setting struct {
 	origin origin
 	given  attr.Values // the caller's template
 	can    p11.Flags   // what mechanisms can do with the key type
+	wants  Defaults
 }
 
 var choices = []choice{
@@ -88,7 +89,7 @@ func only(flag p11.Flags) func(*setting) attr.Value {
 }
 
 func (c *setting) sensitive() bool {
-	if c.kind.class == p11.CKO_PRIVATE_KEY {
+	if c.kind.class == p11.CKO_PRIVATE_KEY || c.wants.Hidden {
 		return true
 	}
 	base := c.secretBase()
@@ -131,7 +132,13 @@ func (c *setting) secretBase() *Object {
 // asks for that too, and for a secret key the other way round. A template that
 // names none of them gets all: SunPKCS11's AESWrap and openCryptoki's wrapping
 // tests name none, and what such a template makes is itself not extractable.
+//
+// Where the policy wants it, no key of any kind wraps or unwraps unless its
+// template says so.
 func (c *setting) separated() bool {
+	if c.wants.Separate && slices.Contains(wrappingUses, c.attr) {
+		return true
+	}
 	asked := func(types []p11.AttributeType) bool { return slices.ContainsFunc(types, c.given.True) }
 	switch {
 	case c.kind.class == p11.CKO_PRIVATE_KEY:
@@ -159,7 +166,7 @@ var (
 // table's defaults, where given, the caller's template, says nothing; and the
 // attributes that tell the origin of a key, which no template can have.
 func (f *Factory) withDefaults(k kind, o origin, given, checked attr.Values) attr.Values {
-	c := setting{kind: k, origin: o, given: given}
+	c := setting{kind: k, origin: o, given: given, wants: f.wants}
 	if k.row != nil {
 		c.can = f.can()[k.row.Type]
 	}

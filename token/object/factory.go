@@ -16,6 +16,23 @@ type Factory struct {
 	reg    *mech.Registry
 	random io.Reader
 	can    func() map[p11.KeyType]p11.Flags
+	wants  Defaults
+}
+
+// Defaults are what a security policy makes of the defaults that are the
+// token's own, so that a template that says nothing yields what it allows.
+type Defaults struct {
+	// Hidden: a secret key is sensitive.
+	Hidden bool
+	// Separate: no key wraps or unwraps unless its template says so.
+	Separate bool
+}
+
+// With returns a Factory that has these defaults.
+func (f *Factory) With(d Defaults) *Factory {
+	g := *f
+	g.wants = d
+	return &g
 }
 
 // NewFactory returns a Factory that takes object IDs from random.

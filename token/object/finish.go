@@ -46,7 +46,7 @@ func (d *Draft) Finish(contributed attr.Values) (*Object, error) {
 	if err := consistent(d.kind, values); err != nil {
 		return nil, err
 	}
-	return d.kind.object(id, values, p)
+	return d.kind.object(id, d.origin.how, values, p)
 }
 
 // fix sets the bits of a secret value that its type rules, where a mechanism
@@ -147,11 +147,12 @@ func cut(value []byte, length int) ([]byte, error) {
 }
 
 // object makes the object of complete values, which it copies.
-func (k kind) object(id ID, values attr.Values, p parsed) (*Object, error) {
+func (k kind) object(id ID, how attr.How, values attr.Values, p parsed) (*Object, error) {
 	o, err := newObject(id, k.table, k.row, values.With(attr.NewString(p11.CKA_UNIQUE_ID, id.String())))
 	if err != nil {
 		return nil, err
 	}
+	o.made = how
 	if k.row != nil && !k.row.Secret && p.material != nil {
 		o.parse.Do(func() { o.parsed = p })
 	}

@@ -52,6 +52,7 @@ type Object struct {
 	locked  bool
 	hides   bool
 	usages  uint16 // bit i: attr.Usages[i]
+	made    attr.How
 	allowed []p11.MechanismType
 
 	parse  sync.Once
@@ -98,6 +99,13 @@ func (o *Object) Class() p11.ObjectClass { return o.class }
 // Type returns CKA_KEY_TYPE of a key. Of other objects it means nothing; ask
 // IsKey.
 func (o *Object) Type() p11.KeyType { return o.keyType }
+
+// Made returns how the object was just made, 0 for one that was copied, changed
+// or read from a store.
+func (o *Object) Made() attr.How { return o.made }
+
+// Local reports CKA_LOCAL: the key was generated on the token.
+func (o *Object) Local() bool { return o.values.True(p11.CKA_LOCAL) }
 
 // IsKey reports whether the object is a public, private or secret key.
 func (o *Object) IsKey() bool { return o.row != nil }

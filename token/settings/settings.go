@@ -25,6 +25,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"coffer/p11"
+	"coffer/token/policy"
 	"coffer/token/seal"
 )
 
@@ -47,8 +48,13 @@ type Settings struct {
 	// PINDelay is what the second try costs after one failure; it doubles with
 	// each further one, up to PINMaxDelay.
 	PINDelay, PINMaxDelay time.Duration
+	// Policy is what tokens let be done.
+	Policy policy.Set
+
 	// Argon2 is how PINs set from now on are stretched.
 	Argon2 seal.Argon2
+
+	ofTokens []ofToken
 }
 
 // LogLevel says how much is logged.
@@ -74,7 +80,7 @@ type setting struct {
 }
 
 // rows is the table of settings. Names with a dot are tables in TOML.
-var rows = []setting{
+var rows = append([]setting{
 	{"store", "COFFER_STORE", func(s *Settings, v string) error {
 		if v == "" {
 			return errors.New("is empty")
@@ -98,7 +104,7 @@ var rows = []setting{
 	{"pin.max_delay", "COFFER_PIN_MAX_DELAY", duration(func(s *Settings) *time.Duration { return &s.PINMaxDelay })},
 	{"pin.argon2_memory", "COFFER_PIN_ARGON2_MEMORY", number(8, 1<<21, func(s *Settings, n int) { s.Argon2.MemoryKiB = uint32(n) })},
 	{"pin.argon2_time", "COFFER_PIN_ARGON2_TIME", number(1, 1000, func(s *Settings, n int) { s.Argon2.Time = uint32(n) })},
-}
+}, policyRows()...)
 
 func setGroup(s *Settings, v string) error {
 	g, err := user.LookupGroup(v)
@@ -153,6 +159,7 @@ type Source struct {
 // string is at fault and CKR_GENERAL_ERROR if the file or a variable is.
 func Load(src Source) (*Settings, error) {
 	s := &Settings{
+		Policy:      policy.Set{Tokens: map[string]policy.Policy{}},
 		LockWait:    5 * time.Second,
 		PINDelay:    100 * time.Millisecond,
 		PINMaxDelay: 30 * time.Second,
@@ -173,6 +180,7 @@ func Load(src Source) (*Settings, error) {
 	if err := s.readArg(src.Arg); err != nil {
 		return nil, p11.Errorf(p11.CKR_ARGUMENTS_BAD, "the string given to C_Initialize: %w", err)
 	}
+	s.applyTokens()
 	if s.Store == "" {
 		dir, err := defaultStore(src.Getenv)
 		if err != nil {
@@ -189,7 +197,7 @@ func (s *Settings) readFile(path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	for name, v := range flatten("", tree) {
-		if err := s.set(name, fmt.Sprint(v)); err != nil {
+		if err := s.set(name, textOf(v)); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
@@ -197,17 +205,12 @@ func (s *Settings) readFile(path string) error {
 }
 
 // flatten turns {"pin": {"delay": …}} into {"pin.delay": …}. A table's own
-// value is its "path" or "level": [store] path = …, [log] level = ….
+// value is its "path", "level" or "name": [store] path = …, [log] level = …,
+// [policy] name = ….
 func flatten(prefix string, tree map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range tree {
-		name := prefix + k
-		switch {
-		case name == "store.path":
-			name = "store"
-		case name == "log.level":
-			name = "log"
-		}
+		name := own(prefix + k)
 		if sub, ok := v.(map[string]any); ok {
 			for n, v := range flatten(name+".", sub) {
 				out[n] = v
@@ -219,7 +222,36 @@ func flatten(prefix string, tree map[string]any) map[string]any {
 	return out
 }
 
+// own is the name of a setting that a table has for its own value.
+func own(name string) string {
+	switch {
+	case name == "store.path":
+		return "store"
+	case name == "log.level":
+		return "log"
+	case name == "policy.name", strings.HasPrefix(name, "token.") && strings.HasSuffix(name, ".policy.name"):
+		return strings.TrimSuffix(name, ".name")
+	}
+	return name
+}
+
+// textOf is a value as the environment has it: a list's, with commas.
+func textOf(v any) string {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Sprint(v)
+	}
+	words := make([]string, len(list))
+	for i, w := range list {
+		words[i] = fmt.Sprint(w)
+	}
+	return strings.Join(words, ",")
+}
+
 func (s *Settings) set(name, value string) error {
+	if rest, ok := strings.CutPrefix(name, "token."); ok {
+		return s.setToken(rest, value)
+	}
 	for _, r := range rows {
 		if r.name == name {
 			if err := r.set(s, value); err != nil {

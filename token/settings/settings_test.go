@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"coffer/mech"
 	"coffer/p11"
 )
 
@@ -62,6 +63,15 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"no group", map[string]string{"COFFER_STORE_GROUP": "no such group"}, "", p11.CKR_GENERAL_ERROR, "COFFER_STORE_GROUP"},
 		{"root's group", map[string]string{"COFFER_STORE_GROUP": "root"}, "", p11.CKR_GENERAL_ERROR, "COFFER_STORE_GROUP"},
 		{"empty store", map[string]string{"COFFER_STORE": ""}, "", p11.CKR_GENERAL_ERROR, "COFFER_STORE"},
+		{"no policy", map[string]string{"COFFER_POLICY": "lax"}, "", p11.CKR_GENERAL_ERROR, `COFFER_POLICY="lax" is not one of default, legacy, strict`},
+		{"no mechanism", nil, "policy.deny=CKM_RSA", p11.CKR_ARGUMENTS_BAD, `"CKM_RSA"`},
+		{"no mechanisms", nil, "policy.allow=", p11.CKR_ARGUMENTS_BAD, "policy.allow"},
+		{"no pattern", nil, "policy.deny=CKM_[", p11.CKR_ARGUMENTS_BAD, `"CKM_["`},
+		{"no size", map[string]string{"COFFER_POLICY_MINIMUM_RSA": "-1"}, "", p11.CKR_GENERAL_ERROR, "COFFER_POLICY_MINIMUM_RSA"},
+		{"no kind of key", nil, "policy.minimum.idea=128", p11.CKR_ARGUMENTS_BAD, `"policy.minimum.idea"`},
+		{"a token's setting that is for all", nil, "token.work.log=debug", p11.CKR_ARGUMENTS_BAD, `"token.work.log"`},
+		{"a token's policy that there is not", nil, "token.work.policy=lax", p11.CKR_ARGUMENTS_BAD, "token.work.policy"},
+		{"nobody's policy", nil, "token.policy=strict", p11.CKR_ARGUMENTS_BAD, `"token.policy"`},
 		{"unknown in the string", nil, "stor=/x", p11.CKR_ARGUMENTS_BAD, `"stor"`},
 		{"no value", nil, "rubbish", p11.CKR_ARGUMENTS_BAD, "rubbish"},
 		{"open quote", nil, `store="/x`, p11.CKR_ARGUMENTS_BAD, "closing quote"},
@@ -88,4 +98,61 @@ func FuzzArg(f *testing.F) {
 			t.Fatalf("settings %v, error %v", s, err)
 		}
 	})
+}
+
+// TestPoliciesOfTokens: a token's section says what differs from the policy for
+// all, whatever comes first.
+func TestPoliciesOfTokens(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "coffer.toml")
+	text := `
+[token.work]
+policy.name = "legacy"
+[token."b.c".policy]
+deny = ["CKM_RSA_*", "CKM_SHA_1"]
+minimum.rsa = 4096
+[policy]
+name = "strict"
+deny = "CKM_SHA256"
+`
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(Source{
+		Getenv: env(map[string]string{"COFFER_CONF": conf, "XDG_DATA_HOME": "/d", "COFFER_POLICY_MINIMUM_RSA": "3072"}),
+		Arg:    "token.0123456789abcdef.policy=default",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := mech.NewRegistry(mech.All()...)
+	for _, tt := range []struct {
+		token, name        string
+		sha256, sha1, oaep bool // whether they are left
+		rsa                uint64
+	}{
+		{"", "strict", false, true, true, 3072},
+		{"work", "legacy", false, true, true, 3072},
+		{"b.c", "strict", true, false, false, 0},
+		{"0123456789abcdef", "default", false, true, true, 3072},
+	} {
+		p, ok := s.Policy.Tokens[tt.token]
+		if tt.token == "" {
+			p, ok = s.Policy.Global, true
+		}
+		if !ok {
+			t.Errorf("%q has no policy of its own", tt.token)
+			continue
+		}
+		rules := p.Over(reg)
+		left := func(m p11.MechanismType) bool { _, err := rules.Info(m); return err == nil }
+		if rules.Name() != tt.name || left(p11.CKM_SHA256) != tt.sha256 || left(p11.CKM_SHA_1) != tt.sha1 || left(p11.CKM_RSA_PKCS_OAEP) != tt.oaep {
+			t.Errorf("%q: %s, %v %v %v; want %+v", tt.token, rules.Name(), left(p11.CKM_SHA256), left(p11.CKM_SHA_1), left(p11.CKM_RSA_PKCS_OAEP), tt)
+		}
+		if info, err := rules.Info(p11.CKM_RSA_PKCS_KEY_PAIR_GEN); (err == nil) != (tt.rsa != 0) || info.MinKeySize != tt.rsa {
+			t.Errorf("%q: RSA from %d bits, %v; want %d", tt.token, info.MinKeySize, err, tt.rsa)
+		}
+	}
+	if len(s.Policy.Tokens) != 3 {
+		t.Errorf("%d tokens have policies", len(s.Policy.Tokens))
+	}
 }

@@ -29,8 +29,8 @@ var (
 // only way from a handle to a mechanism. What is asked, in this order: the key
 // is there and visible; its type and class suit the mechanism; its attribute
 // for the purpose is true; CKA_ALLOWED_MECHANISMS has the mechanism; its value
-// is not sealed for want of a login; its size is in the mechanism's range. The
-// caller releases the key.
+// is not sealed for want of a login; its size is in the mechanism's range; the
+// token's policy lets a key like it be used so. The caller releases the key.
 func (m *Module) useKey(s *session, h p11.ObjectHandle, u use) (*snapshot, *entry, error) {
 	codes := u.codes
 	if codes == (useCodes{}) {
@@ -44,7 +44,41 @@ func (m *Module) useKey(s *session, h p11.ObjectHandle, u use) (*snapshot, *entr
 		k.Release()
 		return nil, nil, err
 	}
+	if err := s.token.rules.Key(k, flagOf[u.usage], codes.size); err != nil {
+		k.Release()
+		return nil, nil, err
+	}
 	return k, e, nil
+}
+
+// flagOf says which function of CK_MECHANISM_INFO an attribute of a key
+// permits.
+var flagOf = map[p11.AttributeType]p11.Flags{
+	p11.CKA_ENCRYPT: p11.CKF_ENCRYPT, p11.CKA_DECRYPT: p11.CKF_DECRYPT,
+	p11.CKA_SIGN: p11.CKF_SIGN, p11.CKA_VERIFY: p11.CKF_VERIFY,
+	p11.CKA_SIGN_RECOVER: p11.CKF_SIGN_RECOVER, p11.CKA_VERIFY_RECOVER: p11.CKF_VERIFY_RECOVER,
+	p11.CKA_WRAP: p11.CKF_WRAP, p11.CKA_UNWRAP: p11.CKF_UNWRAP, p11.CKA_DERIVE: p11.CKF_DERIVE,
+	p11.CKA_ENCAPSULATE: p11.CKF_ENCAPSULATE, p11.CKA_DECAPSULATE: p11.CKF_DECAPSULATE,
+}
+
+// row returns the row of a mechanism for a function, one of the flags of
+// CK_MECHANISM_INFO, if there is such a mechanism, it has the function, and the
+// token's policy lets it be used so. It is the only way to a mechanism.
+func (m *Module) row(t *token, mm *p11.Mechanism, f p11.Flags) (*mech.Mechanism, error) {
+	if mm == nil {
+		return nil, p11.Errorf(p11.CKR_ARGUMENTS_BAD, "the mechanism is NULL")
+	}
+	row, err := m.reg.Lookup(mm.Type)
+	if err != nil {
+		return nil, err
+	}
+	if row.Flags()&f == 0 {
+		return nil, p11.Errorf(p11.CKR_MECHANISM_INVALID, "%v has not the function", mm.Type)
+	}
+	if err := t.rules.Mechanism(row, f, mm.Params); err != nil {
+		return nil, err
+	}
+	return row, nil
 }
 
 func (u use) permits(k *snapshot, codes useCodes) error {
