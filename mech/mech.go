@@ -186,6 +186,11 @@ type Mechanism struct {
 	WrapSize     func(wrapping Key, p p11.Params, n int) (int, error)
 	Unwrap       func(unwrapping Key, p p11.Params, wrapped []byte) ([]byte, error)
 	WrapsPrivate bool
+	// UnwrapUntold, which most mechanisms do without, is Unwrap where it is known
+	// beforehand that the key is a secret one of length bytes. It gives a key of
+	// whatever is as long as it must be, the same each time, so as not to tell
+	// whether anything was wrong with it.
+	UnwrapUntold func(unwrapping Key, p p11.Params, wrapped []byte, length int) ([]byte, error)
 
 	// Encapsulate makes a secret of length bytes, the new key's, and the
 	// ciphertext that carries it to the owner of the private key; Decapsulate

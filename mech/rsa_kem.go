@@ -111,6 +111,18 @@ func (k *rsaPrivateKey) openSecret(secret, ciphertext []byte) error {
 	return nil
 }
 
+// unwrapRSAPKCS1 is decapsulateRSAPKCS1 under the codes of C_UnwrapKey.
+func unwrapRSAPKCS1(k Key, p p11.Params, wrapped []byte, length int) ([]byte, error) {
+	secret, err := decapsulateRSAPKCS1(k, p, wrapped, length)
+	for from, to := range map[p11.RV]p11.RV{
+		p11.CKR_ENCRYPTED_DATA_LEN_RANGE: p11.CKR_WRAPPED_KEY_LEN_RANGE, p11.CKR_ENCRYPTED_DATA_INVALID: p11.CKR_WRAPPED_KEY_INVALID,
+		p11.CKR_KEY_SIZE_RANGE: p11.CKR_WRAPPED_KEY_LEN_RANGE, // no blob has a key of that length
+	} {
+		err = recode(err, from, to)
+	}
+	return secret, err
+}
+
 // rejectionSecret is what a ciphertext with wrong padding decapsulates to: the
 // same each time, or else doing it twice would tell. The length goes in, so
 // that secrets of two lengths are not each other's beginnings either.

@@ -30,6 +30,8 @@ func rsaPKCS1Mechanisms() []Mechanism {
 		WrapSize: wrapSizeRSA(func(pub *rsa.PublicKey, _ p11.Params) (int, error) { return pub.Size() - pkcs1Overhead, nil }),
 		Unwrap:   unwrapWith(decryptRSAPKCS1),
 
+		UnwrapUntold: unwrapRSAPKCS1,
+
 		Encapsulate:     encapsulateRSA(encryptRSAPKCS1),
 		EncapsulateSize: encapsulateSizeRSA(func(pub *rsa.PublicKey, _ p11.Params) (int, error) { return pub.Size() - pkcs1Overhead, nil }),
 		Decapsulate:     decapsulateRSAPKCS1,
@@ -175,8 +177,10 @@ func rsaEncryptOp(key *rsaPublicKey, most int, encrypt func(dst, data []byte) er
 
 // decryptRSAPKCS1 tells right padding from wrong by its result, as the standard
 // wants it, and so is the oracle of Bleichenbacher's attack for whoever may
-// call it. Both take the same time up to there. C_UnwrapKey is no better: a wrong padding makes no key.
-// Only OAEP is free of this; a key's CKA_ALLOWED_MECHANISMS can ask for it.
+// call it. Both take the same time up to there. C_UnwrapKey and
+// C_DecapsulateKey need not be, and are
+// not where the length of the new key is known (decapsulateRSAPKCS1). OAEP is
+// free of this; a key's CKA_ALLOWED_MECHANISMS can ask for it.
 func decryptRSAPKCS1(k Key, _ p11.Params) (Op, error) {
 	key, err := materialOf[*rsaPrivateKey](k)
 	if err != nil {

@@ -163,12 +163,17 @@ func (m *Module) UnwrapKey(h p11.SessionHandle, mm *p11.Mechanism, unwrapping p1
 	if draft.Class() == p11.CKO_PRIVATE_KEY && !row.WrapsPrivate {
 		return 0, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "%v does not unwrap private keys", row.Type)
 	}
-	encoded, err := row.Unwrap(u, mm.Params, wrapped)
+	unwrap, finish := row.Unwrap, draft.FinishEncoded
+	if n := draft.Length(); n != 0 && row.UnwrapUntold != nil && draft.Class() == p11.CKO_SECRET_KEY {
+		unwrap = func(k mech.Key, p p11.Params, b []byte) ([]byte, error) { return row.UnwrapUntold(k, p, b, n) }
+		finish = draft.FinishUntold
+	}
+	encoded, err := unwrap(u, mm.Params, wrapped)
 	if err != nil {
 		return 0, err
 	}
 	defer clear(encoded)
-	obj, err := draft.FinishEncoded(encoded)
+	obj, err := finish(encoded)
 	if err != nil {
 		return 0, err
 	}

@@ -134,6 +134,15 @@ func (d *Draft) FinishEncoded(encoded []byte) (*Object, error) {
 	return d.Finish(contributed)
 }
 
+// FinishUntold is FinishEncoded for a secret of which nobody shall learn whether
+// it is the right one: the bits that its type rules are set, not compared.
+func (d *Draft) FinishUntold(value []byte) (*Object, error) {
+	if d.kind.row.Fix != nil {
+		d.kind.row.Fix(value)
+	}
+	return d.FinishEncoded(value)
+}
+
 // cut returns the first length bytes of an unwrapped value whose rest is zero
 // padding.
 func cut(value []byte, length int) ([]byte, error) {
