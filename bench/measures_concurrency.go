@@ -24,6 +24,7 @@ func concurrencyMeasures(p plan) []comparison {
 			name: op.name + "-processes", group: concurrency, title: op.title + ", in processes, time an operation", metric: wall,
 			rounds: p.rounds, slice: p.slice,
 		}
+		threads.also, processes.also = []view{{"CPU time", cpu}}, []view{{"CPU time", cpu}}
 		for _, m := range modules {
 			for _, n := range []int{1, 2, 8} {
 				if n != 8 && m != coffer && p.quick {
