@@ -74,7 +74,7 @@ func searched(t *testing.T, env ...string) map[string]copies {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, compile(t, "memory"), copyOfLib(t), "", knownKeys(t))
-	cmd.Env = append(append(os.Environ(), "COFFER_LOG=off"), env...)
+	cmd.Env = append(append(os.Environ(), "COFFER_LOG=off", "COFFER_POLICY=legacy"), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
