@@ -23,6 +23,7 @@ func All() []Family {
 		ikeFamily,
 		kbkdfFamily,
 		mldsaFamily,
+		mlkemFamily,
 		montgomeryFamily,
 		pbkdf2Family,
 		rsaFamily,

@@ -20,6 +20,7 @@ var seededTypes = []struct {
 	seed       int
 }{
 	{p11.CKK_ML_DSA, p11.CKM_ML_DSA_KEY_PAIR_GEN, p11.CKP_ML_DSA_65, p11.CKP_ML_DSA_44, 32},
+	{p11.CKK_ML_KEM, p11.CKM_ML_KEM_KEY_PAIR_GEN, p11.CKP_ML_KEM_768, p11.CKP_ML_KEM_1024, 64},
 }
 
 // TestPrivateKeyForms: the seed, the expanded key and both make one key; a seed

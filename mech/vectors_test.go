@@ -101,6 +101,7 @@ var pairVectorTests = map[string]func(*testing.T){
 	"CKM_EDDSA":            TestEdDSAVectors,
 	"CKM_ECDH_*KEY_WRAP":   TestECDHAESKeyWrap,
 	"CKM_ML_DSA":           TestMLDSAVectors,
+	"CKM_ML_KEM":           TestMLKEMVectors,
 	"CKM_HASH_ML_DSA*":     TestHashMLDSA,
 }
 

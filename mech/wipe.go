@@ -28,6 +28,15 @@ func erase(x any) {
 // package.
 func Erase(x any) { erase(x) }
 
+// eraseDeep is erase for a pointer to a structure with pointers to further ones.
+func eraseDeep(x any) {
+	v := reflect.ValueOf(x).Elem()
+	for i := range v.NumField() {
+		erasePointer(v.Field(i))
+	}
+	erase(x)
+}
+
 // erasePointer clears what v points to, with the write barriers that the
 // collector needs.
 func erasePointer(v reflect.Value) {

@@ -46,6 +46,7 @@ var keyTypes = []keyType{
 	{"x25519", p11.CKK_EC_MONTGOMERY, p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, nameCurve, []string{"derive"}, "x25519"},
 	{"x448", p11.CKK_EC_MONTGOMERY, p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, nameCurve, []string{"derive"}, "x448"},
 	{"ml-dsa", p11.CKK_ML_DSA, p11.CKM_ML_DSA_KEY_PAIR_GEN, ofSet, []string{"sign"}, "ml-dsa:65"},
+	{"ml-kem", p11.CKK_ML_KEM, p11.CKM_ML_KEM_KEY_PAIR_GEN, ofSet, []string{"decapsulate"}, "ml-kem:768"},
 	{"generic", p11.CKK_GENERIC_SECRET, p11.CKM_GENERIC_SECRET_KEY_GEN, keyBytes, []string{"sign", "verify", "derive"}, "generic:32"},
 	{"hkdf", p11.CKK_HKDF, p11.CKM_HKDF_KEY_GEN, keyBytes, []string{"derive"}, "hkdf:32"},
 }
@@ -77,6 +78,7 @@ var parameterSets = map[p11.KeyType][]struct {
 	name string
 	id   uint64
 }{
+	p11.CKK_ML_KEM: {{"512", p11.CKP_ML_KEM_512}, {"768", p11.CKP_ML_KEM_768}, {"1024", p11.CKP_ML_KEM_1024}},
 	p11.CKK_ML_DSA: {{"44", p11.CKP_ML_DSA_44}, {"65", p11.CKP_ML_DSA_65}, {"87", p11.CKP_ML_DSA_87}},
 }
 

@@ -14,19 +14,23 @@ type keyUsage struct {
 	attr p11.AttributeType
 	half p11.ObjectClass // of a pair, the half that is used so
 	also p11.AttributeType
+	// pairs says that a secret key has no such use.
+	pairs bool
 }
 
 // usages are the names that --usage takes, in the order they are printed in.
 // What one half of a pair does is of no use if the other half may not undo it,
 // so also is set in the other half.
 var usages = []keyUsage{
-	{"encrypt", p11.CKA_ENCRYPT, p11.CKO_PUBLIC_KEY, p11.CKA_DECRYPT},
-	{"decrypt", p11.CKA_DECRYPT, p11.CKO_PRIVATE_KEY, p11.CKA_ENCRYPT},
-	{"sign", p11.CKA_SIGN, p11.CKO_PRIVATE_KEY, p11.CKA_VERIFY},
-	{"verify", p11.CKA_VERIFY, p11.CKO_PUBLIC_KEY, p11.CKA_SIGN},
-	{"wrap", p11.CKA_WRAP, p11.CKO_PUBLIC_KEY, p11.CKA_UNWRAP},
-	{"unwrap", p11.CKA_UNWRAP, p11.CKO_PRIVATE_KEY, p11.CKA_WRAP},
-	{"derive", p11.CKA_DERIVE, p11.CKO_PRIVATE_KEY, 0},
+	{"encrypt", p11.CKA_ENCRYPT, p11.CKO_PUBLIC_KEY, p11.CKA_DECRYPT, false},
+	{"decrypt", p11.CKA_DECRYPT, p11.CKO_PRIVATE_KEY, p11.CKA_ENCRYPT, false},
+	{"sign", p11.CKA_SIGN, p11.CKO_PRIVATE_KEY, p11.CKA_VERIFY, false},
+	{"verify", p11.CKA_VERIFY, p11.CKO_PUBLIC_KEY, p11.CKA_SIGN, false},
+	{"wrap", p11.CKA_WRAP, p11.CKO_PUBLIC_KEY, p11.CKA_UNWRAP, false},
+	{"unwrap", p11.CKA_UNWRAP, p11.CKO_PRIVATE_KEY, p11.CKA_WRAP, false},
+	{"derive", p11.CKA_DERIVE, p11.CKO_PRIVATE_KEY, 0, false},
+	{"encapsulate", p11.CKA_ENCAPSULATE, p11.CKO_PUBLIC_KEY, p11.CKA_DECAPSULATE, true},
+	{"decapsulate", p11.CKA_DECAPSULATE, p11.CKO_PRIVATE_KEY, p11.CKA_ENCAPSULATE, true},
 }
 
 func usageNames() []string {
@@ -52,7 +56,7 @@ func checkUsages(names []string) error {
 func usageTemplate(class p11.ObjectClass, names []string) attr.Values {
 	var out attr.Values
 	for _, u := range usages {
-		if class != p11.CKO_SECRET_KEY && u.half != class {
+		if class != p11.CKO_SECRET_KEY && u.half != class || class == p11.CKO_SECRET_KEY && u.pairs {
 			continue
 		}
 		named := slices.Contains(names, u.name)

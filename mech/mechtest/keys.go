@@ -60,6 +60,11 @@ var pairTemplates = map[p11.KeyType][]struct {
 		{"ML-DSA-65", parameterSet(p11.CKP_ML_DSA_65)},
 		{"ML-DSA-87", parameterSet(p11.CKP_ML_DSA_87)},
 	},
+	p11.CKK_ML_KEM: {
+		{"ML-KEM-512", parameterSet(p11.CKP_ML_KEM_512)},
+		{"ML-KEM-768", parameterSet(p11.CKP_ML_KEM_768)},
+		{"ML-KEM-1024", parameterSet(p11.CKP_ML_KEM_1024)},
+	},
 }
 
 func parameterSet(id uint64) attr.Values {

@@ -184,6 +184,9 @@ var parameterSets = map[p11.KeyType][]struct {
 	p11.CKK_ML_DSA: {
 		{p11.CKM_ML_DSA_KEY_PAIR_GEN, p11.CKP_ML_DSA_44}, {p11.CKM_ML_DSA_KEY_PAIR_GEN, p11.CKP_ML_DSA_65}, {p11.CKM_ML_DSA_KEY_PAIR_GEN, p11.CKP_ML_DSA_87},
 	},
+	p11.CKK_ML_KEM: {
+		{p11.CKM_ML_KEM_KEY_PAIR_GEN, p11.CKP_ML_KEM_512}, {p11.CKM_ML_KEM_KEY_PAIR_GEN, p11.CKP_ML_KEM_768}, {p11.CKM_ML_KEM_KEY_PAIR_GEN, p11.CKP_ML_KEM_1024},
+	},
 }
 
 func TestEveryMechanismDoesWhatItSays(t *testing.T) {
@@ -233,6 +236,9 @@ func TestEveryMechanismDoesWhatItSays(t *testing.T) {
 								try = ecdhSamples(h, s, k)
 							}
 							derives(h, s, m, k, try)
+						}
+						if row.Encapsulate != nil && parameterSets[t] != nil { // the others have a test of their own
+							encapsulates(h, s, m, k)
 						}
 						if row.Encrypt != nil && row.Decrypt != nil {
 							encrypts(h, s, row, k, params)
@@ -307,6 +313,29 @@ func derives(h *Host, s p11.SessionHandle, m p11.MechanismType, k halves, params
 	}
 	if taken == 0 {
 		h.Error("no parameter was taken")
+	}
+}
+
+// encapsulates makes the same key of both halves.
+func encapsulates(h *Host, s p11.SessionHandle, m p11.MechanismType, k halves) {
+	want := Join(attr.Values{Class(p11.CKO_SECRET_KEY), Type(p11.CKK_AES), Length(32)}, openly)
+	var out p11.Out
+	_, err := h.EncapsulateKey(s, Mech(m), k.public, want, &out)
+	h.Must(err)
+	out.Buf = make([]byte, out.N)
+	a, err := h.EncapsulateKey(s, Mech(m), k.public, want, &out)
+	h.Must(err)
+	b, err := h.DecapsulateKey(s, Mech(m), k.own, want, out.Buf[:out.N])
+	h.Must(err)
+	if x, y := h.Read(s, a, p11.CKA_VALUE), h.Read(s, b, p11.CKA_VALUE); len(x) != 32 || !bytes.Equal(x, y) {
+		h.Errorf("%x and %x", x, y)
+	}
+	for _, n := range []int{16, 24} {
+		other := want.With(Length(n))
+		_, err = h.EncapsulateKey(s, Mech(m), k.public, other, &out)
+		h.Want(err, p11.CKR_KEY_SIZE_RANGE)
+		_, err = h.DecapsulateKey(s, Mech(m), k.own, other, out.Buf[:out.N])
+		h.Want(err, p11.CKR_WRAPPED_KEY_LEN_RANGE)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"sync"
 
+	"github.com/cloudflare/circl/kem/mlkem/mlkem768"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -66,7 +67,7 @@ var Keys = sync.OnceValue(func() []*Key {
 	return []*Key{
 		aesKey("AES-128", 16), aesKey("AES-256", 32),
 		genericKey("generic secret of 24 bytes", 24), genericKey("generic secret of 21 bytes", 21),
-		rsaKey(), ecKey(), edwardsKey(), montgomeryKey(), mldsaKey(),
+		rsaKey(), ecKey(), edwardsKey(), montgomeryKey(), mldsaKey(), mlkemKey(),
 	}
 })
 
@@ -183,6 +184,33 @@ func mldsaKey() *Key {
 		attr.Values{set, attr.NewBytes(p11.CKA_SEED, seed[:]), Value(private.Bytes())})
 	out.Secrets = []p11.AttributeType{p11.CKA_SEED, p11.CKA_VALUE}
 	out.Uses, out.Proof = Yes(p11.CKA_SIGN), signs(p11.CKM_ML_DSA, p11.SignContext{Hedge: p11.CKH_DETERMINISTIC_REQUIRED})
+	return out
+}
+
+// decapsulates is the Proof of a key that opens a ciphertext.
+func decapsulates(m p11.MechanismType, ciphertext []byte) func(*Host, p11.SessionHandle, p11.ObjectHandle) ([]byte, error) {
+	return func(h *Host, s p11.SessionHandle, k p11.ObjectHandle) ([]byte, error) {
+		d, err := h.DecapsulateKey(s, Mech(m), k,
+			Join(attr.Values{Class(p11.CKO_SECRET_KEY), Type(p11.CKK_GENERIC_SECRET)}, No(p11.CKA_SENSITIVE, p11.CKA_PRIVATE), Yes(p11.CKA_EXTRACTABLE)), ciphertext)
+		if err != nil {
+			return nil, err
+		}
+		defer h.DestroyObject(s, d)
+		return h.Get(s, d, p11.CKA_VALUE)
+	}
+}
+
+func mlkemKey() *Key {
+	scheme := mlkem768.Scheme()
+	seed := random(scheme.SeedSize())
+	public, private := scheme.DeriveKeyPair(seed)
+	set := attr.NewULong(p11.CKA_PARAMETER_SET, p11.CKP_ML_KEM_768)
+	out := pair("ML-KEM-768", p11.CKK_ML_KEM, attr.Values{set, Value(must(public.MarshalBinary()))},
+		attr.Values{set, attr.NewBytes(p11.CKA_SEED, seed), Value(must(private.MarshalBinary()))})
+	ciphertext, secret, err := scheme.Encapsulate(public)
+	must(secret, err)
+	out.Secrets = []p11.AttributeType{p11.CKA_SEED, p11.CKA_VALUE}
+	out.Uses, out.Proof = Yes(p11.CKA_DECAPSULATE), decapsulates(p11.CKM_ML_KEM, ciphertext)
 	return out
 }
 

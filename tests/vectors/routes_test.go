@@ -72,6 +72,10 @@ func allRoutes() map[string]route {
 		"RsassaPssWithParametersVerify": {run: pss, needs: of(p11.CKM_RSA_PKCS_PSS)},
 		"RsaesPkcs1Decrypt":             {run: pkcs1Decrypt, needs: of(p11.CKM_RSA_PKCS)},
 		"RsaesOaepDecrypt":              {run: oaep, needs: of(p11.CKM_RSA_PKCS_OAEP), limits: []limit{threePrimes}},
+		"MLKEMTest":                     {run: mlkemSeed, needs: of(p11.CKM_ML_KEM)},
+		"MLKEMKeyGen":                   {run: mlkemKeys, needs: of(p11.CKM_ML_KEM)},
+		"MLKEMDecapsValidationTest":     {run: mlkemExpanded, needs: of(p11.CKM_ML_KEM)},
+		"MLKEMEncapsTest":               {run: mlkemPublic, needs: of(p11.CKM_ML_KEM)},
 		"DsaP1363Verify":                {run: dsa, needs: of(p11.CKM_DSA)},
 		"DsaVerify":                     {run: dsaInDER, needs: of(p11.CKM_DSA)},
 	}
@@ -142,5 +146,4 @@ var noMechanism = []struct{ prefix, why string }{
 	{"siphash", "no mechanism in PKCS #11: SipHash"},
 	{"sm4_", "no mechanism in PKCS #11: SM4"},
 	{"vmac", "no mechanism in PKCS #11: VMAC"},
-	{"mlkem_", "no row yet"},
 }
