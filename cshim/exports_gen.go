@@ -86,13 +86,50 @@ func goC_CloseAllSessions(slotID C.CK_SLOT_ID) (rv C.CK_RV) {
 }
 
 //export goC_GetOperationState
-func goC_GetOperationState(hSession C.CK_SESSION_HANDLE, pOperationState C.CK_BYTE_PTR, pulOperationStateLen C.CK_ULONG_PTR) C.CK_RV {
-	return notSupported("C_GetOperationState")
+func goC_GetOperationState(hSession C.CK_SESSION_HANDLE, pOperationState C.CK_BYTE_PTR, pulOperationStateLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer guard("C_GetOperationState", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	operationState := a.out(pOperationState, pulOperationStateLen)
+	err := a.err
+	if err == nil {
+		err = m.GetOperationState(p11.SessionHandle(hSession), &operationState)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_GetOperationState", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulOperationStateLen, operationState.N)
+	if logged(rv) {
+		report("C_GetOperationState", err, numberField("session", uint64(hSession)), outField("operationState", operationState.Buf == nil, len(operationState.Buf), operationState.N))
+	}
+	return rv
 }
 
 //export goC_SetOperationState
-func goC_SetOperationState(hSession C.CK_SESSION_HANDLE, pOperationState C.CK_BYTE_PTR, ulOperationStateLen C.CK_ULONG, hEncryptionKey C.CK_OBJECT_HANDLE, hAuthenticationKey C.CK_OBJECT_HANDLE) C.CK_RV {
-	return notSupported("C_SetOperationState")
+func goC_SetOperationState(hSession C.CK_SESSION_HANDLE, pOperationState C.CK_BYTE_PTR, ulOperationStateLen C.CK_ULONG, hEncryptionKey C.CK_OBJECT_HANDLE, hAuthenticationKey C.CK_OBJECT_HANDLE) (rv C.CK_RV) {
+	defer guard("C_SetOperationState", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	operationState := a.in(pOperationState, ulOperationStateLen)
+	err := a.err
+	if err == nil {
+		err = m.SetOperationState(p11.SessionHandle(hSession), operationState, p11.ObjectHandle(hEncryptionKey), p11.ObjectHandle(hAuthenticationKey))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_SetOperationState", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_SetOperationState", err, numberField("session", uint64(hSession)), inField("operationState", pOperationState, ulOperationStateLen), numberField("encryptionKey", uint64(hEncryptionKey)), numberField("authenticationKey", uint64(hAuthenticationKey)))
+	}
+	return rv
 }
 
 //export goC_Login

@@ -67,6 +67,7 @@ type Module struct {
 	random io.Reader
 
 	rulebook rulebook
+	own      atomic.Pointer[seal.Master] // a key of this process: see ownKey
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -125,6 +126,7 @@ func (m *Module) Close() error {
 			m.closeAll(s.token)
 		}
 	}
+	m.own.Load().Wipe()
 	if err := m.store.Close(); err != nil {
 		return deviceError(err)
 	}

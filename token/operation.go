@@ -89,6 +89,7 @@ type operation struct {
 	hasPending bool
 	hasKey     bool      // C_DigestKey: the value of a key was among the input
 	key        *snapshot // held until the end; nil for a digest
+	params     []byte    // as a saved state has them, of what can be saved; nil if there are none
 	private    bool      // the key is a private object: logging out ends the operation
 	needsLogin bool      // the key has CKA_ALWAYS_AUTHENTICATE and its user has not shown the PIN again
 }
@@ -128,17 +129,27 @@ func (m *Module) begin(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p1
 	if o.phase != idle {
 		return p11.CKR_OPERATION_ACTIVE
 	}
+	next, err := m.start(s, p, mm, key)
+	if err != nil {
+		return err
+	}
+	*o = next
+	return nil
+}
+
+// start makes an operation that is ready. The caller holds the session's lock.
+func (m *Module) start(s *session, p purpose, mm *p11.Mechanism, key p11.ObjectHandle) (operation, error) {
 	pp := &purposes[p]
 	row, err := m.row(s.token, mm, pp.flag)
 	if err != nil {
-		return err
+		return operation{}, err
 	}
 	next := operation{phase: ready, row: row}
 	var k mech.Key
 	if pp.usage != 0 {
 		obj, e, err := m.useKey(s, key, use{row: row, usage: pp.usage, class: pp.class})
 		if err != nil {
-			return err
+			return operation{}, err
 		}
 		k, next.key = obj, obj
 		next.private = e.private
@@ -147,16 +158,18 @@ func (m *Module) begin(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p1
 	if next.op, next.check, err = pp.open(row, k, mm.Params); err != nil {
 		next.op, next.check = nil, nil
 		next.end()
-		return dropped(err, p11.CKR_KEY_HANDLE_INVALID)
+		return operation{}, dropped(err, p11.CKR_KEY_HANDLE_INVALID)
+	}
+	if next.saver() != nil { // the caller's memory is gone when the state is saved
+		next.params = encodeParams(mm.Params)
 	}
 	if next.private {
 		if _, who := s.token.login(); who != loggedInUser {
 			next.end()
-			return p11.Errorf(p11.CKR_USER_NOT_LOGGED_IN, "the user was logged out meanwhile")
+			return operation{}, p11.Errorf(p11.CKR_USER_NOT_LOGGED_IN, "the user was logged out meanwhile")
 		}
 	}
-	*o = next
-	return nil
+	return next, nil
 }
 
 func (p purpose) String() string {

@@ -29,8 +29,6 @@ var byHand = map[string]string{
 // notYet are the functions that token.Module does not have. Taking a name out
 // generates the call of the method of that name.
 var notYet = map[string]bool{
-	"C_GetOperationState":      true,
-	"C_SetOperationState":      true,
 	"C_MessageEncryptInit":     true,
 	"C_EncryptMessage":         true,
 	"C_EncryptMessageBegin":    true,

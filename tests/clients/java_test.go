@@ -45,6 +45,7 @@ var javaPrograms = []struct {
 	{class: "Signatures", config: javaConfig, settings: []string{everything}},
 	{class: "Ciphers", config: javaOpen, settings: []string{everything}},
 	{class: "Secrets", config: javaOpen},
+	{class: "Digests", config: javaConfig},
 	{class: "Sessions", config: javaConfig},
 	{
 		class:  "Threads",

@@ -54,3 +54,11 @@ func (d *cDriver) WaitForSlotEvent(flags p11.Flags) (p11.SlotID, error) {
 	a.back()
 	return p11.SlotID(*slot), err
 }
+
+func (d *cDriver) GetOperationState(h p11.SessionHandle, o *p11.Out) error {
+	return d.output("C_GetOperationState", o, h)
+}
+
+func (d *cDriver) SetOperationState(h p11.SessionHandle, state []byte, cipherKey, macKey p11.ObjectHandle) error {
+	return d.code("C_SetOperationState", h, state, cipherKey, macKey)
+}

@@ -37,6 +37,8 @@ type Driver interface {
 	LoginUser(h p11.SessionHandle, user p11.UserType, pin, name []byte) error
 	Logout(p11.SessionHandle) error
 	GetSessionValidationFlags(h p11.SessionHandle, kind uint64) (p11.Flags, error)
+	GetOperationState(h p11.SessionHandle, out *p11.Out) error
+	SetOperationState(h p11.SessionHandle, state []byte, cipherKey, macKey p11.ObjectHandle) error
 	AsyncComplete(p11.SessionHandle) error
 	AsyncGetID(p11.SessionHandle) error
 	AsyncJoin(h p11.SessionHandle, id uint64) error
