@@ -5,7 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"math/big"
-	"runtime"
+	mathrand "math/rand/v2"
 
 	"coffer/mech"
 	"coffer/p11"
@@ -82,9 +82,8 @@ func rsaTests() []test {
 	random := func() *big.Int { return below(n) }
 	// inputs makes a test of two makers of plaintexts.
 	inputs := func(name string, run func([]byte), a, b func() *big.Int) test {
-		return test{name, func(class int) func() {
-			in := k.encrypted([]func() *big.Int{a, b}[class]())
-			return func() { run(in) }
+		return test{name, func(class int) ([]byte, func([]byte)) {
+			return k.encrypted([]*big.Int{a(), b()}[class]), run
 		}}
 	}
 	fixed := random()
@@ -105,20 +104,11 @@ func rsaTests() []test {
 	}
 	small := func() *big.Int { return below(new(big.Int).Lsh(big.NewInt(1), 64)) }
 
-	// Keys: the same one in many places against as many different ones.
-	const keys = 32
-	var same, different [keys]func([]byte)
-	others := make([]*rsa.PrivateKey, keys)
+	others := make([]*rsa.PrivateKey, 32)
 	for i := range others {
 		others[i] = generate(bits)
 	}
-	runtime.GC() // so that they come to lie alike
-	for i := range keys {
-		same[i] = parse(k.rsa).decrypt(p11.CKM_RSA_X_509, nil)
-		different[i] = parse(others[i]).decrypt(p11.CKM_RSA_X_509, nil)
-	}
 	low := new(big.Int).Lsh(big.NewInt(1), bits-2) // below any of the moduli
-	next := 0
 
 	oaep := p11.OAEPParams{Hash: p11.CKM_SHA256, MGF: p11.CKG_MGF1_SHA256, Source: p11.CKZ_DATA_SPECIFIED}
 	unpad := k.decrypt(p11.CKM_RSA_PKCS_OAEP, oaep)
@@ -129,11 +119,10 @@ func rsaTests() []test {
 		inputs("raw: multiples of p, any result", raw, multiple(p), random),
 		inputs("raw: multiples of q, any result", raw, multiple(q), random),
 		inputs("raw: m1 below m2, m1 above m2", raw, ordered(-1), ordered(1)),
-		{"raw: one key, any key", func(class int) func() {
-			next++
-			run := [][keys]func([]byte){same, different}[class][next%keys]
-			in := below(low).FillBytes(make([]byte, bits/8))
-			return func() { run(in) }
+		{"raw: one key, any key", func(class int) ([]byte, func([]byte)) {
+			// Each time in new memory, either of them.
+			key := parse([]*rsa.PrivateKey{k.rsa, others[mathrand.IntN(len(others))]}[class])
+			return below(low).FillBytes(make([]byte, bits/8)), key.decrypt(p11.CKM_RSA_X_509, nil)
 		}},
 		// A first byte that is not zero is what Manger's attack asks for.
 		inputs("OAEP: first byte not zero, label wrong", unpad,
