@@ -119,11 +119,7 @@ func (es *entries) put(e *entry) {
 // many.
 func (e *entry) keep(s *snapshot) {
 	had := e.set(s)
-	// A logout or a destruction at this moment has forgotten what was kept, but
-	// for this.
-	if master, who := e.token.login(); e.dropped.Load() || e.private && who != loggedInUser || s.keyed && master == nil {
-		e.set(nil)
-	}
+	e.forget(s)
 	if had || e.owner != nil {
 		return
 	}
@@ -138,6 +134,27 @@ func (e *entry) keep(s *snapshot) {
 		if o.owner == nil && o != e && !o.builtin {
 			o.set(nil)
 		}
+	}
+}
+
+// exchange puts s in place of old, the last state of a session object, unless
+// there is another meanwhile: a change that was made of an older state would
+// undo what has been done since, and open a key again that was closed for good.
+func (e *entry) exchange(old, s *snapshot) bool {
+	if !e.snap.CompareAndSwap(old, s) {
+		return false
+	}
+	old.Wipe()
+	e.forget(s)
+	return true
+}
+
+// forget drops s, which was put into e just now, if nothing may be kept.
+func (e *entry) forget(s *snapshot) {
+	// A logout or a destruction at this moment has forgotten what was kept, but
+	// for this.
+	if master, who := e.token.login(); e.dropped.Load() || e.private && who != loggedInUser || s.keyed && master == nil {
+		e.set(nil)
 	}
 }
 

@@ -61,14 +61,17 @@ func (m *Module) CopyObject(h p11.SessionHandle, source p11.ObjectHandle, templa
 }
 
 // change reads an object, hands it to f, and does so again if another process
-// changed it before f was done.
+// or thread changed it before f was done.
 func (m *Module) change(h p11.SessionHandle, o p11.ObjectHandle, f func(*session, *entry, *snapshot) error) error {
 	s, err := m.session(h)
 	if err != nil {
 		return err
 	}
-	for range raceRetries {
-		if err := m.changeOnce(s, o, f); !errors.Is(err, errLostRace) {
+	for lost := 0; lost < raceRetries; {
+		switch err := m.changeOnce(s, o, f); {
+		case errors.Is(err, errLostRace):
+			lost++
+		case !errors.Is(err, errLostHere):
 			return err
 		}
 	}

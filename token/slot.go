@@ -328,3 +328,7 @@ func (m *Module) initialised(id p11.SlotID) (*token, error) {
 }
 
 var errLostRace = errors.New("another process changed the token at the same time")
+
+// errLostHere is errLostRace for a session object, which only this process
+// changes: who loses tries again without end, since somebody has won.
+var errLostHere = errors.New("another thread changed the object at the same time")

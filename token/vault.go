@@ -271,7 +271,9 @@ func (m *Module) replace(e *entry, old *snapshot, obj *object.Object) error {
 
 func (m *Module) write(e *entry, old *snapshot, obj *object.Object) error {
 	if e.owner != nil {
-		e.keep(&snapshot{Object: obj, verified: true})
+		if !e.exchange(old, &snapshot{Object: obj, verified: true}) {
+			return errLostHere
+		}
 		return nil
 	}
 	t := e.token
