@@ -93,15 +93,3 @@ func refuse(m *token.Module, h p11.SessionHandle, function string, err error) er
 	}
 	return err
 }
-
-// notSupported answers a function that the module does not have.
-func notSupported(function string) C.CK_RV {
-	if module.Load() == nil {
-		return notInitialized
-	}
-	rv := C.CK_RV(p11.CKR_FUNCTION_NOT_SUPPORTED)
-	if logged(rv) {
-		report(function, p11.CKR_FUNCTION_NOT_SUPPORTED)
-	}
-	return rv
-}

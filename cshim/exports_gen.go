@@ -1277,103 +1277,439 @@ func goC_SessionCancel(hSession C.CK_SESSION_HANDLE, flags C.CK_FLAGS) (rv C.CK_
 }
 
 //export goC_MessageEncryptInit
-func goC_MessageEncryptInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) C.CK_RV {
-	return notSupported("C_MessageEncryptInit")
+func goC_MessageEncryptInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) (rv C.CK_RV) {
+	defer guard("C_MessageEncryptInit", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.messageMechanism(m, pMechanism, &mech)
+	err := a.err
+	if err == nil {
+		err = m.MessageEncryptInit(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hKey))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_MessageEncryptInit", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_MessageEncryptInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
+	}
+	return rv
 }
 
 //export goC_EncryptMessage
-func goC_EncryptMessage(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG, pPlaintext C.CK_BYTE_PTR, ulPlaintextLen C.CK_ULONG, pCiphertext C.CK_BYTE_PTR, pulCiphertextLen C.CK_ULONG_PTR) C.CK_RV {
-	return notSupported("C_EncryptMessage")
+func goC_EncryptMessage(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG, pPlaintext C.CK_BYTE_PTR, ulPlaintextLen C.CK_ULONG, pCiphertext C.CK_BYTE_PTR, pulCiphertextLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer guard("C_EncryptMessage", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	parameter := a.message(m.EncryptedMessages(p11.SessionHandle(hSession)), pParameter, ulParameterLen)
+	associatedData := a.in(pAssociatedData, ulAssociatedDataLen)
+	plaintext := a.in(pPlaintext, ulPlaintextLen)
+	ciphertext := a.out(pCiphertext, pulCiphertextLen)
+	err := a.err
+	if err == nil {
+		err = m.EncryptMessage(p11.SessionHandle(hSession), &parameter, associatedData, plaintext, &ciphertext)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_EncryptMessage", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulCiphertextLen, ciphertext.N)
+	if logged(rv) {
+		report("C_EncryptMessage", err, numberField("session", uint64(hSession)), inField("associatedData", pAssociatedData, ulAssociatedDataLen), inField("plaintext", pPlaintext, ulPlaintextLen), outField("ciphertext", ciphertext.Buf == nil, len(ciphertext.Buf), ciphertext.N))
+	}
+	return rv
 }
 
 //export goC_EncryptMessageBegin
-func goC_EncryptMessageBegin(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_EncryptMessageBegin")
+func goC_EncryptMessageBegin(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_EncryptMessageBegin", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	parameter := a.message(m.EncryptedMessages(p11.SessionHandle(hSession)), pParameter, ulParameterLen)
+	associatedData := a.in(pAssociatedData, ulAssociatedDataLen)
+	err := a.err
+	if err == nil {
+		err = m.EncryptMessageBegin(p11.SessionHandle(hSession), &parameter, associatedData)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_EncryptMessageBegin", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_EncryptMessageBegin", err, numberField("session", uint64(hSession)), inField("associatedData", pAssociatedData, ulAssociatedDataLen))
+	}
+	return rv
 }
 
 //export goC_EncryptMessageNext
-func goC_EncryptMessageNext(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pPlaintextPart C.CK_BYTE_PTR, ulPlaintextPartLen C.CK_ULONG, pCiphertextPart C.CK_BYTE_PTR, pulCiphertextPartLen C.CK_ULONG_PTR, flags C.CK_FLAGS) C.CK_RV {
-	return notSupported("C_EncryptMessageNext")
+func goC_EncryptMessageNext(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pPlaintextPart C.CK_BYTE_PTR, ulPlaintextPartLen C.CK_ULONG, pCiphertextPart C.CK_BYTE_PTR, pulCiphertextPartLen C.CK_ULONG_PTR, flags C.CK_FLAGS) (rv C.CK_RV) {
+	defer guard("C_EncryptMessageNext", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	parameter := a.message(m.EncryptedMessages(p11.SessionHandle(hSession)), pParameter, ulParameterLen)
+	plaintextPart := a.in(pPlaintextPart, ulPlaintextPartLen)
+	ciphertextPart := a.out(pCiphertextPart, pulCiphertextPartLen)
+	err := a.err
+	if err == nil {
+		err = m.EncryptMessageNext(p11.SessionHandle(hSession), &parameter, plaintextPart, &ciphertextPart, p11.Flags(flags))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_EncryptMessageNext", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulCiphertextPartLen, ciphertextPart.N)
+	if logged(rv) {
+		report("C_EncryptMessageNext", err, numberField("session", uint64(hSession)), inField("plaintextPart", pPlaintextPart, ulPlaintextPartLen), outField("ciphertextPart", ciphertextPart.Buf == nil, len(ciphertextPart.Buf), ciphertextPart.N), flagsField(flags))
+	}
+	return rv
 }
 
 //export goC_MessageEncryptFinal
-func goC_MessageEncryptFinal(hSession C.CK_SESSION_HANDLE) C.CK_RV {
-	return notSupported("C_MessageEncryptFinal")
+func goC_MessageEncryptFinal(hSession C.CK_SESSION_HANDLE) (rv C.CK_RV) {
+	defer guard("C_MessageEncryptFinal", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	err := m.MessageEncryptFinal(p11.SessionHandle(hSession))
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_MessageEncryptFinal", err, numberField("session", uint64(hSession)))
+	}
+	return rv
 }
 
 //export goC_MessageDecryptInit
-func goC_MessageDecryptInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) C.CK_RV {
-	return notSupported("C_MessageDecryptInit")
+func goC_MessageDecryptInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) (rv C.CK_RV) {
+	defer guard("C_MessageDecryptInit", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.messageMechanism(m, pMechanism, &mech)
+	err := a.err
+	if err == nil {
+		err = m.MessageDecryptInit(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hKey))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_MessageDecryptInit", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_MessageDecryptInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
+	}
+	return rv
 }
 
 //export goC_DecryptMessage
-func goC_DecryptMessage(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG, pCiphertext C.CK_BYTE_PTR, ulCiphertextLen C.CK_ULONG, pPlaintext C.CK_BYTE_PTR, pulPlaintextLen C.CK_ULONG_PTR) C.CK_RV {
-	return notSupported("C_DecryptMessage")
+func goC_DecryptMessage(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG, pCiphertext C.CK_BYTE_PTR, ulCiphertextLen C.CK_ULONG, pPlaintext C.CK_BYTE_PTR, pulPlaintextLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer guard("C_DecryptMessage", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	parameter := a.message(m.DecryptedMessages(p11.SessionHandle(hSession)), pParameter, ulParameterLen)
+	associatedData := a.in(pAssociatedData, ulAssociatedDataLen)
+	ciphertext := a.in(pCiphertext, ulCiphertextLen)
+	plaintext := a.out(pPlaintext, pulPlaintextLen)
+	err := a.err
+	if err == nil {
+		err = m.DecryptMessage(p11.SessionHandle(hSession), &parameter, associatedData, ciphertext, &plaintext)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_DecryptMessage", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulPlaintextLen, plaintext.N)
+	if logged(rv) {
+		report("C_DecryptMessage", err, numberField("session", uint64(hSession)), inField("associatedData", pAssociatedData, ulAssociatedDataLen), inField("ciphertext", pCiphertext, ulCiphertextLen), outField("plaintext", plaintext.Buf == nil, len(plaintext.Buf), plaintext.N))
+	}
+	return rv
 }
 
 //export goC_DecryptMessageBegin
-func goC_DecryptMessageBegin(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_DecryptMessageBegin")
+func goC_DecryptMessageBegin(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_DecryptMessageBegin", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	parameter := a.message(m.DecryptedMessages(p11.SessionHandle(hSession)), pParameter, ulParameterLen)
+	associatedData := a.in(pAssociatedData, ulAssociatedDataLen)
+	err := a.err
+	if err == nil {
+		err = m.DecryptMessageBegin(p11.SessionHandle(hSession), &parameter, associatedData)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_DecryptMessageBegin", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_DecryptMessageBegin", err, numberField("session", uint64(hSession)), inField("associatedData", pAssociatedData, ulAssociatedDataLen))
+	}
+	return rv
 }
 
 //export goC_DecryptMessageNext
-func goC_DecryptMessageNext(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pCiphertextPart C.CK_BYTE_PTR, ulCiphertextPartLen C.CK_ULONG, pPlaintextPart C.CK_BYTE_PTR, pulPlaintextPartLen C.CK_ULONG_PTR, flags C.CK_FLAGS) C.CK_RV {
-	return notSupported("C_DecryptMessageNext")
+func goC_DecryptMessageNext(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pCiphertextPart C.CK_BYTE_PTR, ulCiphertextPartLen C.CK_ULONG, pPlaintextPart C.CK_BYTE_PTR, pulPlaintextPartLen C.CK_ULONG_PTR, flags C.CK_FLAGS) (rv C.CK_RV) {
+	defer guard("C_DecryptMessageNext", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	parameter := a.message(m.DecryptedMessages(p11.SessionHandle(hSession)), pParameter, ulParameterLen)
+	ciphertextPart := a.in(pCiphertextPart, ulCiphertextPartLen)
+	plaintextPart := a.out(pPlaintextPart, pulPlaintextPartLen)
+	err := a.err
+	if err == nil {
+		err = m.DecryptMessageNext(p11.SessionHandle(hSession), &parameter, ciphertextPart, &plaintextPart, p11.Flags(flags))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_DecryptMessageNext", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulPlaintextPartLen, plaintextPart.N)
+	if logged(rv) {
+		report("C_DecryptMessageNext", err, numberField("session", uint64(hSession)), inField("ciphertextPart", pCiphertextPart, ulCiphertextPartLen), outField("plaintextPart", plaintextPart.Buf == nil, len(plaintextPart.Buf), plaintextPart.N), flagsField(flags))
+	}
+	return rv
 }
 
 //export goC_MessageDecryptFinal
-func goC_MessageDecryptFinal(hSession C.CK_SESSION_HANDLE) C.CK_RV {
-	return notSupported("C_MessageDecryptFinal")
+func goC_MessageDecryptFinal(hSession C.CK_SESSION_HANDLE) (rv C.CK_RV) {
+	defer guard("C_MessageDecryptFinal", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	err := m.MessageDecryptFinal(p11.SessionHandle(hSession))
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_MessageDecryptFinal", err, numberField("session", uint64(hSession)))
+	}
+	return rv
 }
 
 //export goC_MessageSignInit
-func goC_MessageSignInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) C.CK_RV {
-	return notSupported("C_MessageSignInit")
+func goC_MessageSignInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) (rv C.CK_RV) {
+	defer guard("C_MessageSignInit", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.mechanism(m, pMechanism, cancels, &mech)
+	err := a.err
+	if err == nil {
+		err = m.MessageSignInit(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hKey))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_MessageSignInit", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_MessageSignInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
+	}
+	return rv
 }
 
 //export goC_SignMessage
-func goC_SignMessage(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG, pSignature C.CK_BYTE_PTR, pulSignatureLen C.CK_ULONG_PTR) C.CK_RV {
-	return notSupported("C_SignMessage")
+func goC_SignMessage(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG, pSignature C.CK_BYTE_PTR, pulSignatureLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer guard("C_SignMessage", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	a.noParameter(ulParameterLen)
+	data := a.in(pData, ulDataLen)
+	signature := a.out(pSignature, pulSignatureLen)
+	err := a.err
+	if err == nil {
+		err = m.SignMessage(p11.SessionHandle(hSession), data, &signature)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_SignMessage", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulSignatureLen, signature.N)
+	if logged(rv) {
+		report("C_SignMessage", err, numberField("session", uint64(hSession)), inField("data", pData, ulDataLen), outField("signature", signature.Buf == nil, len(signature.Buf), signature.N))
+	}
+	return rv
 }
 
 //export goC_SignMessageBegin
-func goC_SignMessageBegin(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_SignMessageBegin")
-}
-
-//export goC_SignMessageNext
-func goC_SignMessageNext(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG, pSignature C.CK_BYTE_PTR, pulSignatureLen C.CK_ULONG_PTR) C.CK_RV {
-	return notSupported("C_SignMessageNext")
+func goC_SignMessageBegin(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_SignMessageBegin", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	a.noParameter(ulParameterLen)
+	err := a.err
+	if err == nil {
+		err = m.SignMessageBegin(p11.SessionHandle(hSession))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_SignMessageBegin", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_SignMessageBegin", err, numberField("session", uint64(hSession)))
+	}
+	return rv
 }
 
 //export goC_MessageSignFinal
-func goC_MessageSignFinal(hSession C.CK_SESSION_HANDLE) C.CK_RV {
-	return notSupported("C_MessageSignFinal")
+func goC_MessageSignFinal(hSession C.CK_SESSION_HANDLE) (rv C.CK_RV) {
+	defer guard("C_MessageSignFinal", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	err := m.MessageSignFinal(p11.SessionHandle(hSession))
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_MessageSignFinal", err, numberField("session", uint64(hSession)))
+	}
+	return rv
 }
 
 //export goC_MessageVerifyInit
-func goC_MessageVerifyInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) C.CK_RV {
-	return notSupported("C_MessageVerifyInit")
+func goC_MessageVerifyInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE) (rv C.CK_RV) {
+	defer guard("C_MessageVerifyInit", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.mechanism(m, pMechanism, cancels, &mech)
+	err := a.err
+	if err == nil {
+		err = m.MessageVerifyInit(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hKey))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_MessageVerifyInit", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_MessageVerifyInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)))
+	}
+	return rv
 }
 
 //export goC_VerifyMessage
-func goC_VerifyMessage(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG, pSignature C.CK_BYTE_PTR, ulSignatureLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_VerifyMessage")
+func goC_VerifyMessage(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG, pSignature C.CK_BYTE_PTR, ulSignatureLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_VerifyMessage", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	a.noParameter(ulParameterLen)
+	data := a.in(pData, ulDataLen)
+	signature := a.in(pSignature, ulSignatureLen)
+	err := a.err
+	if err == nil {
+		err = m.VerifyMessage(p11.SessionHandle(hSession), data, signature)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_VerifyMessage", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_VerifyMessage", err, numberField("session", uint64(hSession)), inField("data", pData, ulDataLen), inField("signature", pSignature, ulSignatureLen))
+	}
+	return rv
 }
 
 //export goC_VerifyMessageBegin
-func goC_VerifyMessageBegin(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_VerifyMessageBegin")
+func goC_VerifyMessageBegin(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_VerifyMessageBegin", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	a.noParameter(ulParameterLen)
+	err := a.err
+	if err == nil {
+		err = m.VerifyMessageBegin(p11.SessionHandle(hSession))
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_VerifyMessageBegin", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_VerifyMessageBegin", err, numberField("session", uint64(hSession)))
+	}
+	return rv
 }
 
 //export goC_VerifyMessageNext
-func goC_VerifyMessageNext(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG, pSignature C.CK_BYTE_PTR, ulSignatureLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_VerifyMessageNext")
+func goC_VerifyMessageNext(hSession C.CK_SESSION_HANDLE, pParameter C.CK_VOID_PTR, ulParameterLen C.CK_ULONG, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG, pSignature C.CK_BYTE_PTR, ulSignatureLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_VerifyMessageNext", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	a.noParameter(ulParameterLen)
+	data := a.in(pData, ulDataLen)
+	signature := a.in(pSignature, ulSignatureLen)
+	err := a.err
+	if err == nil {
+		err = m.VerifyMessageNext(p11.SessionHandle(hSession), data, signature)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_VerifyMessageNext", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_VerifyMessageNext", err, numberField("session", uint64(hSession)), inField("data", pData, ulDataLen), inField("signature", pSignature, ulSignatureLen))
+	}
+	return rv
 }
 
 //export goC_MessageVerifyFinal
-func goC_MessageVerifyFinal(hSession C.CK_SESSION_HANDLE) C.CK_RV {
-	return notSupported("C_MessageVerifyFinal")
+func goC_MessageVerifyFinal(hSession C.CK_SESSION_HANDLE) (rv C.CK_RV) {
+	defer guard("C_MessageVerifyFinal", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	err := m.MessageVerifyFinal(p11.SessionHandle(hSession))
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_MessageVerifyFinal", err, numberField("session", uint64(hSession)))
+	}
+	return rv
 }
 
 //export goC_EncapsulateKey
@@ -1442,23 +1778,90 @@ func goC_DecapsulateKey(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_
 }
 
 //export goC_VerifySignatureInit
-func goC_VerifySignatureInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE, pSignature C.CK_BYTE_PTR, ulSignatureLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_VerifySignatureInit")
+func goC_VerifySignatureInit(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hKey C.CK_OBJECT_HANDLE, pSignature C.CK_BYTE_PTR, ulSignatureLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_VerifySignatureInit", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.mechanism(m, pMechanism, cancels, &mech)
+	signature := a.in(pSignature, ulSignatureLen)
+	err := a.err
+	if err == nil {
+		err = m.VerifySignatureInit(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hKey), signature)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_VerifySignatureInit", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_VerifySignatureInit", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("key", uint64(hKey)), inField("signature", pSignature, ulSignatureLen))
+	}
+	return rv
 }
 
 //export goC_VerifySignature
-func goC_VerifySignature(hSession C.CK_SESSION_HANDLE, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_VerifySignature")
+func goC_VerifySignature(hSession C.CK_SESSION_HANDLE, pData C.CK_BYTE_PTR, ulDataLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_VerifySignature", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	data := a.in(pData, ulDataLen)
+	err := a.err
+	if err == nil {
+		err = m.VerifySignature(p11.SessionHandle(hSession), data)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_VerifySignature", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_VerifySignature", err, numberField("session", uint64(hSession)), inField("data", pData, ulDataLen))
+	}
+	return rv
 }
 
 //export goC_VerifySignatureUpdate
-func goC_VerifySignatureUpdate(hSession C.CK_SESSION_HANDLE, pPart C.CK_BYTE_PTR, ulPartLen C.CK_ULONG) C.CK_RV {
-	return notSupported("C_VerifySignatureUpdate")
+func goC_VerifySignatureUpdate(hSession C.CK_SESSION_HANDLE, pPart C.CK_BYTE_PTR, ulPartLen C.CK_ULONG) (rv C.CK_RV) {
+	defer guard("C_VerifySignatureUpdate", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	part := a.in(pPart, ulPartLen)
+	err := a.err
+	if err == nil {
+		err = m.VerifySignatureUpdate(p11.SessionHandle(hSession), part)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_VerifySignatureUpdate", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_VerifySignatureUpdate", err, numberField("session", uint64(hSession)), inField("part", pPart, ulPartLen))
+	}
+	return rv
 }
 
 //export goC_VerifySignatureFinal
-func goC_VerifySignatureFinal(hSession C.CK_SESSION_HANDLE) C.CK_RV {
-	return notSupported("C_VerifySignatureFinal")
+func goC_VerifySignatureFinal(hSession C.CK_SESSION_HANDLE) (rv C.CK_RV) {
+	defer guard("C_VerifySignatureFinal", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	err := m.VerifySignatureFinal(p11.SessionHandle(hSession))
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if logged(rv) {
+		report("C_VerifySignatureFinal", err, numberField("session", uint64(hSession)))
+	}
+	return rv
 }
 
 //export goC_GetSessionValidationFlags
@@ -1489,11 +1892,61 @@ func goC_GetSessionValidationFlags(hSession C.CK_SESSION_HANDLE, typ C.CK_SESSIO
 }
 
 //export goC_WrapKeyAuthenticated
-func goC_WrapKeyAuthenticated(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hWrappingKey C.CK_OBJECT_HANDLE, hKey C.CK_OBJECT_HANDLE, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG, pWrappedKey C.CK_BYTE_PTR, pulWrappedKeyLen C.CK_ULONG_PTR) C.CK_RV {
-	return notSupported("C_WrapKeyAuthenticated")
+func goC_WrapKeyAuthenticated(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hWrappingKey C.CK_OBJECT_HANDLE, hKey C.CK_OBJECT_HANDLE, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG, pWrappedKey C.CK_BYTE_PTR, pulWrappedKeyLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer guard("C_WrapKeyAuthenticated", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.wrappingMechanism(m, pMechanism, &mech)
+	associatedData := a.in(pAssociatedData, ulAssociatedDataLen)
+	wrappedKey := a.out(pWrappedKey, pulWrappedKeyLen)
+	err := a.err
+	if err == nil {
+		err = m.WrapKeyAuthenticated(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hWrappingKey), p11.ObjectHandle(hKey), associatedData, &wrappedKey)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_WrapKeyAuthenticated", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	storeLength(rv, pulWrappedKeyLen, wrappedKey.N)
+	if logged(rv) {
+		report("C_WrapKeyAuthenticated", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("wrappingKey", uint64(hWrappingKey)), numberField("key", uint64(hKey)), inField("associatedData", pAssociatedData, ulAssociatedDataLen), outField("wrappedKey", wrappedKey.Buf == nil, len(wrappedKey.Buf), wrappedKey.N))
+	}
+	return rv
 }
 
 //export goC_UnwrapKeyAuthenticated
-func goC_UnwrapKeyAuthenticated(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hUnwrappingKey C.CK_OBJECT_HANDLE, pWrappedKey C.CK_BYTE_PTR, ulWrappedKeyLen C.CK_ULONG, pTemplate C.CK_ATTRIBUTE_PTR, ulAttributeCount C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG, phKey C.CK_OBJECT_HANDLE_PTR) C.CK_RV {
-	return notSupported("C_UnwrapKeyAuthenticated")
+func goC_UnwrapKeyAuthenticated(hSession C.CK_SESSION_HANDLE, pMechanism C.CK_MECHANISM_PTR, hUnwrappingKey C.CK_OBJECT_HANDLE, pWrappedKey C.CK_BYTE_PTR, ulWrappedKeyLen C.CK_ULONG, pTemplate C.CK_ATTRIBUTE_PTR, ulAttributeCount C.CK_ULONG, pAssociatedData C.CK_BYTE_PTR, ulAssociatedDataLen C.CK_ULONG, phKey C.CK_OBJECT_HANDLE_PTR) (rv C.CK_RV) {
+	defer guard("C_UnwrapKeyAuthenticated", p11.SessionHandle(hSession), &rv)
+	m := enter()
+	if m == nil {
+		return notInitialized
+	}
+	var a arguments
+	var mech p11.Mechanism
+	mechanism := a.wrappingMechanism(m, pMechanism, &mech)
+	wrappedKey := a.in(pWrappedKey, ulWrappedKeyLen)
+	template := a.template(pTemplate, ulAttributeCount)
+	defer wipe(template)
+	associatedData := a.in(pAssociatedData, ulAssociatedDataLen)
+	a.result(phKey != nil)
+	var key p11.ObjectHandle
+	err := a.err
+	if err == nil {
+		key, err = m.UnwrapKeyAuthenticated(p11.SessionHandle(hSession), mechanism, p11.ObjectHandle(hUnwrappingKey), wrappedKey, template, associatedData)
+	} else {
+		err = refuse(m, p11.SessionHandle(hSession), "C_UnwrapKeyAuthenticated", err)
+	}
+	err = m.Late(p11.SessionHandle(hSession), err)
+	rv = code(err)
+	if rv == ok {
+		*phKey = C.CK_OBJECT_HANDLE(key)
+	}
+	if logged(rv) {
+		report("C_UnwrapKeyAuthenticated", err, numberField("session", uint64(hSession)), mechanismField(pMechanism), numberField("unwrappingKey", uint64(hUnwrappingKey)), inField("wrappedKey", pWrappedKey, ulWrappedKeyLen), templateField(template), inField("associatedData", pAssociatedData, ulAssociatedDataLen), resultField("key", uint64(key)))
+	}
+	return rv
 }

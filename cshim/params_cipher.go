@@ -83,12 +83,9 @@ func decodeChaCha20Poly1305(p unsafe.Pointer, n uint64) (p11.Params, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := v.ulNonceLen
-	if size >= 64 {
-		if size%8 != 0 {
-			return nil, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "a nonce of %d bits is not of whole bytes", size)
-		}
-		size /= 8
+	size, err := chachaNonceLen(v.ulNonceLen)
+	if err != nil {
+		return nil, err
 	}
 	var out p11.ChaCha20Poly1305Params
 	if out.Nonce, err = nonce(unsafe.Pointer(v.pNonce), size); err != nil {
@@ -98,4 +95,16 @@ func decodeChaCha20Poly1305(p unsafe.Pointer, n uint64) (p11.Params, error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// chachaNonceLen returns the bytes of a nonce whose length is in bits or in
+// bytes.
+func chachaNonceLen(n C.CK_ULONG) (C.CK_ULONG, error) {
+	switch {
+	case n < 64:
+		return n, nil
+	case n%8 != 0:
+		return 0, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "a nonce of %d bits is not of whole bytes", n)
+	}
+	return n / 8, nil
 }

@@ -44,6 +44,7 @@ var aesFamily = Family{
 		{
 			Type: p11.CKM_AES_GCM, Keys: aesOnly, Size: aesSize, Params: p11.ParamGCM,
 			Encrypt: encryptGCM, Decrypt: decryptGCM,
+			Messages: newGCMMessages, MessageKind: p11.MessageGCM,
 			Wrap: wrapWith(encryptGCM), Unwrap: unwrapWith(decryptGCM), WrapSize: gcmWrapSize,
 			WrapsPrivate: true,
 		},

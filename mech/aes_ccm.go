@@ -22,6 +22,7 @@ var ccmFamily = Family{
 	Mechanisms: []Mechanism{{
 		Type: p11.CKM_AES_CCM, Keys: aesOnly, Size: aesSize, Params: p11.ParamCCM,
 		Encrypt: encryptCCM, Decrypt: decryptCCM,
+		Messages: newCCMMessages, MessageKind: p11.MessageCCM,
 		Wrap: wrapCCM, Unwrap: unwrapCCM, WrapSize: ccmWrapSize,
 		WrapsPrivate: true,
 	}},
@@ -46,20 +47,25 @@ func newCCM(k Key, p p11.Params) (*ccm, error) {
 	if err != nil {
 		return nil, err
 	}
+	block, err := aesOf(k)
+	if err != nil {
+		return nil, err
+	}
+	return newCCMOf(block, params)
+}
+
+// newCCMOf is newCCM of a cipher that was made before.
+func newCCMOf(block cipher.Block, params p11.CCMParams) (*ccm, error) {
 	tag, err := ccmTag(params)
 	if err != nil {
 		return nil, err
 	}
-	width := 15 - len(params.Nonce) // of the length and the counter
-	if width < 2 || width > 8 {
-		return nil, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "the nonce has %d bytes; it can have 7 to 13", len(params.Nonce))
-	}
-	if params.DataLen > math.MaxInt64 || width < 8 && params.DataLen>>(8*width) != 0 {
-		return nil, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "%d bytes of data are too many for a nonce of %d bytes", params.DataLen, len(params.Nonce))
-	}
-	block, err := aesOf(k)
+	width, err := ccmWidth(len(params.Nonce))
 	if err != nil {
 		return nil, err
+	}
+	if !ccmFits(len(params.Nonce), params.DataLen) {
+		return nil, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "%d bytes of data are too many for a nonce of %d bytes", params.DataLen, len(params.Nonce))
 	}
 	c := &ccm{block: block, size: params.DataLen, tag: tag}
 	// RFC 3610, section 2.3: the counter blocks.
@@ -186,7 +192,6 @@ func (o *ccmEncryptOp) Wipe() { o.wipe() }
 type ccmDecryptOp struct {
 	ccm
 	held []byte // ciphertext
-	work [512]byte
 }
 
 func decryptCCM(k Key, p p11.Params) (Op, error) {
@@ -218,14 +223,7 @@ func (o *ccmDecryptOp) Final(dst, src []byte) (int, error) {
 	if n < 0 || uint64(n) != o.size {
 		return 0, p11.Errorf(p11.CKR_ENCRYPTED_DATA_LEN_RANGE, "%d bytes are not the %d of the data and the %d of the MAC", len(src), o.size, o.tag)
 	}
-	for rest := src[:n]; len(rest) > 0; {
-		m := min(len(rest), len(o.work))
-		o.ctr.XORKeyStream(o.work[:m], rest[:m])
-		o.mac.Write(o.work[:m])
-		rest = rest[m:]
-	}
-	want := o.sum()
-	if subtle.ConstantTimeCompare(want[:o.tag], src[n:]) != 1 {
+	if !o.authentic(src[:n], src[n:]) {
 		return 0, p11.Errorf(p11.CKR_ENCRYPTED_DATA_INVALID, "the MAC is wrong")
 	}
 	o.rewind()
@@ -240,7 +238,6 @@ func (o *ccmDecryptOp) FinalSize(n int) Size {
 func (o *ccmDecryptOp) Wipe() {
 	o.wipe()
 	o.held = nil
-	clear(o.work[:])
 }
 
 // wrapCCM and unwrapCCM know the length of the data themselves: what the

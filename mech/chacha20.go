@@ -34,6 +34,7 @@ var chachaFamily = Family{
 		{
 			Type: p11.CKM_CHACHA20_POLY1305, Keys: chachaOnly, Size: chachaSize, Params: p11.ParamChaCha20Poly1305,
 			Encrypt: encryptChaChaPoly, Decrypt: decryptChaChaPoly,
+			Messages: newChaChaMessages, MessageKind: p11.MessageChaCha20Poly1305,
 		},
 		{
 			Type: p11.CKM_POLY1305_KEY_GEN, Keys: polyOnly, Size: KeySize{Min: 32, Max: 32, Unit: Bytes},

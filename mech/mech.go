@@ -169,6 +169,11 @@ type Mechanism struct {
 	// a short buffer (PKCS #11 v3.2, 5.15.6).
 	SignRecover, VerifyRecover func(Key, p11.Params) (Op, error)
 
+	// Messages sets a key up for messages, each with a parameter of MessageKind
+	// of its own, and for the wrapping of keys with such a parameter.
+	Messages    func(Key) (MessageCipher, error)
+	MessageKind p11.MessageKind
+
 	// Generate makes the value of a secret key: the attributes that the
 	// standard says the mechanism contributes, CKA_VALUE among them. want is
 	// the complete template. The secret ones among the values that Generate,
@@ -225,6 +230,10 @@ func (m *Mechanism) Flags() p11.Flags {
 		{m.Derive != nil, p11.CKF_DERIVE},
 		{m.Encapsulate != nil, p11.CKF_ENCAPSULATE},
 		{m.Decapsulate != nil, p11.CKF_DECAPSULATE},
+		{m.Messages != nil, p11.CKF_MESSAGE_ENCRYPT | p11.CKF_MESSAGE_DECRYPT},
+		{m.Sign != nil, p11.CKF_MESSAGE_SIGN},
+		{m.Verify != nil, p11.CKF_MESSAGE_VERIFY},
+		{(m.Messages != nil || m.Sign != nil || m.Verify != nil) && !m.SinglePart, p11.CKF_MULTI_MESSAGE},
 	} {
 		if c.present {
 			f |= c.flag

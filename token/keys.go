@@ -88,23 +88,11 @@ func (m *Module) WrapKey(h p11.SessionHandle, mm *p11.Mechanism, wrapping, key p
 	if err != nil {
 		return err
 	}
-	w, err := m.useNow(s, wrapping, use{row, p11.CKA_WRAP, p11.CKO_PUBLIC_KEY, wrappingCodes})
+	w, encoded, err := m.toWrap(s, row, wrapping, key)
 	if err != nil {
 		return err
 	}
 	defer w.Release()
-	target, err := m.key(s, key)
-	if err != nil {
-		return err
-	}
-	defer target.Release()
-	if err := mayWrap(row, w.Object, target.Object); err != nil {
-		return err
-	}
-	encoded, err := target.Encoded()
-	if err != nil {
-		return err
-	}
 	defer clear(encoded)
 	n, err := row.WrapSize(w, mm.Params, len(encoded))
 	if err != nil {
@@ -125,12 +113,39 @@ func (m *Module) WrapKey(h p11.SessionHandle, mm *p11.Mechanism, wrapping, key p
 	return nil
 }
 
+// toWrap returns a wrapping key and the encoding of the key that it may wrap.
+// The caller releases the one and wipes the other.
+func (m *Module) toWrap(s *session, row *mech.Mechanism, wrapping, key p11.ObjectHandle) (*snapshot, []byte, error) {
+	w, err := m.useNow(s, wrapping, use{row, p11.CKA_WRAP, p11.CKO_PUBLIC_KEY, wrappingCodes})
+	if err != nil {
+		return nil, nil, err
+	}
+	encoded, err := m.encodedFor(s, row, w, key)
+	if err != nil {
+		w.Release()
+		return nil, nil, err
+	}
+	return w, encoded, nil
+}
+
+func (m *Module) encodedFor(s *session, row *mech.Mechanism, w *snapshot, key p11.ObjectHandle) ([]byte, error) {
+	target, err := m.key(s, key)
+	if err != nil {
+		return nil, err
+	}
+	defer target.Release()
+	if err := mayWrap(row, w.Object, target.Object); err != nil {
+		return nil, err
+	}
+	return target.Encoded()
+}
+
 func mayWrap(row *mech.Mechanism, w, target *object.Object) error {
 	switch target.Class() {
 	case p11.CKO_PUBLIC_KEY:
 		return p11.Errorf(p11.CKR_KEY_NOT_WRAPPABLE, "a public key is not wrapped; read its attributes")
 	case p11.CKO_PRIVATE_KEY:
-		if !row.WrapsPrivate {
+		if !wrapsPrivate(row) {
 			return p11.Errorf(p11.CKR_KEY_NOT_WRAPPABLE, "%v does not wrap private keys", row.Type)
 		}
 	}
@@ -148,6 +163,22 @@ func (m *Module) UnwrapKey(h p11.SessionHandle, mm *p11.Mechanism, unwrapping p1
 	if err != nil {
 		return 0, err
 	}
+	return m.unwrap(s, row, unwrapping, template, func(u mech.Key, draft *object.Draft) ([]byte, finisher, error) {
+		if n := draft.Length(); n != 0 && row.UnwrapUntold != nil && draft.Class() == p11.CKO_SECRET_KEY {
+			encoded, err := row.UnwrapUntold(u, mm.Params, wrapped, n)
+			return encoded, draft.FinishUntold, err
+		}
+		encoded, err := row.Unwrap(u, mm.Params, wrapped)
+		return encoded, draft.FinishEncoded, err
+	})
+}
+
+// A finisher makes the object of what was unwrapped.
+type finisher = func(encoded []byte) (*object.Object, error)
+
+// unwrap makes the object of a wrapped key that open decrypts with the
+// unwrapping key. It wipes what open returns.
+func (m *Module) unwrap(s *session, row *mech.Mechanism, unwrapping p11.ObjectHandle, template attr.Values, open func(mech.Key, *object.Draft) ([]byte, finisher, error)) (p11.ObjectHandle, error) {
 	u, err := m.useNow(s, unwrapping, use{row, p11.CKA_UNWRAP, p11.CKO_PRIVATE_KEY, unwrappingCodes})
 	if err != nil {
 		return 0, err
@@ -160,15 +191,10 @@ func (m *Module) UnwrapKey(h p11.SessionHandle, mm *p11.Mechanism, unwrapping p1
 	if err := s.mayWrite(draft); err != nil {
 		return 0, err
 	}
-	if draft.Class() == p11.CKO_PRIVATE_KEY && !row.WrapsPrivate {
+	if draft.Class() == p11.CKO_PRIVATE_KEY && !wrapsPrivate(row) {
 		return 0, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "%v does not unwrap private keys", row.Type)
 	}
-	unwrap, finish := row.Unwrap, draft.FinishEncoded
-	if n := draft.Length(); n != 0 && row.UnwrapUntold != nil && draft.Class() == p11.CKO_SECRET_KEY {
-		unwrap = func(k mech.Key, p p11.Params, b []byte) ([]byte, error) { return row.UnwrapUntold(k, p, b, n) }
-		finish = draft.FinishUntold
-	}
-	encoded, err := unwrap(u, mm.Params, wrapped)
+	encoded, finish, err := open(u, draft)
 	if err != nil {
 		return 0, err
 	}
@@ -179,6 +205,10 @@ func (m *Module) UnwrapKey(h p11.SessionHandle, mm *p11.Mechanism, unwrapping p1
 	}
 	return one(m.create(s, obj))
 }
+
+// wrapsPrivate says whether a mechanism wraps private keys: those for messages,
+// which C_WrapKeyAuthenticated has, wrap all.
+func wrapsPrivate(row *mech.Mechanism) bool { return row.WrapsPrivate || row.Messages != nil }
 
 // DeriveKey makes a key of another (PKCS #11 v3.2, 5.18.5).
 func (m *Module) DeriveKey(h p11.SessionHandle, mm *p11.Mechanism, base p11.ObjectHandle, template attr.Values) (p11.ObjectHandle, error) {

@@ -225,3 +225,13 @@ func slotIndex(slots []*slot, id p11.SlotID) (int, bool) {
 		return 0
 	})
 }
+
+// MessageKind returns how the parameters of messages of a mechanism lie in
+// memory, MessageNone if it encrypts none or is not there.
+func (m *Module) MessageKind(t p11.MechanismType) p11.MessageKind {
+	row, err := m.reg.Lookup(t)
+	if err != nil {
+		return p11.MessageNone
+	}
+	return row.MessageKind
+}

@@ -18,6 +18,11 @@ const (
 	verify
 	signRecover
 	verifyRecover
+	verifySignature
+	messageEncrypt
+	messageDecrypt
+	messageSign
+	messageVerify
 	numPurposes
 )
 
@@ -28,42 +33,59 @@ var purposes = [numPurposes]struct {
 	class p11.ObjectClass   // of the key, if it is half of a pair
 	open  func(*mech.Mechanism, mech.Key, p11.Params) (mech.Op, mech.VerifyOp, error)
 	has   func(*mech.Mechanism) bool
+	// start is open for the purposes of messages, whose Op is each message's.
+	start func(*operation, *mech.Mechanism, mech.Key, p11.Params) error
 }{
 	encrypt: {p11.CKF_ENCRYPT, p11.CKA_ENCRYPT, p11.CKO_PUBLIC_KEY,
 		func(r *mech.Mechanism, k mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
 			op, err := r.Encrypt(k, p)
 			return op, nil, err
-		}, func(r *mech.Mechanism) bool { return r.Encrypt != nil }},
+		}, func(r *mech.Mechanism) bool { return r.Encrypt != nil }, nil},
 	decrypt: {p11.CKF_DECRYPT, p11.CKA_DECRYPT, p11.CKO_PRIVATE_KEY,
 		func(r *mech.Mechanism, k mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
 			op, err := r.Decrypt(k, p)
 			return op, nil, err
-		}, func(r *mech.Mechanism) bool { return r.Decrypt != nil }},
+		}, func(r *mech.Mechanism) bool { return r.Decrypt != nil }, nil},
 	digest: {p11.CKF_DIGEST, 0, 0,
 		func(r *mech.Mechanism, _ mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
 			op, err := r.Digest(p)
 			return op, nil, err
-		}, func(r *mech.Mechanism) bool { return r.Digest != nil }},
+		}, func(r *mech.Mechanism) bool { return r.Digest != nil }, nil},
 	sign: {p11.CKF_SIGN, p11.CKA_SIGN, p11.CKO_PRIVATE_KEY,
 		func(r *mech.Mechanism, k mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
 			op, err := r.Sign(k, p)
 			return op, nil, err
-		}, func(r *mech.Mechanism) bool { return r.Sign != nil }},
+		}, func(r *mech.Mechanism) bool { return r.Sign != nil }, nil},
 	verify: {p11.CKF_VERIFY, p11.CKA_VERIFY, p11.CKO_PUBLIC_KEY,
 		func(r *mech.Mechanism, k mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
 			op, err := r.Verify(k, p)
 			return nil, op, err
-		}, func(r *mech.Mechanism) bool { return r.Verify != nil }},
+		}, func(r *mech.Mechanism) bool { return r.Verify != nil }, nil},
 	signRecover: {p11.CKF_SIGN_RECOVER, p11.CKA_SIGN_RECOVER, p11.CKO_PRIVATE_KEY,
 		func(r *mech.Mechanism, k mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
 			op, err := r.SignRecover(k, p)
 			return op, nil, err
-		}, func(r *mech.Mechanism) bool { return r.SignRecover != nil }},
+		}, func(r *mech.Mechanism) bool { return r.SignRecover != nil }, nil},
 	verifyRecover: {p11.CKF_VERIFY_RECOVER, p11.CKA_VERIFY_RECOVER, p11.CKO_PUBLIC_KEY,
 		func(r *mech.Mechanism, k mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
 			op, err := r.VerifyRecover(k, p)
 			return op, nil, err
-		}, func(r *mech.Mechanism) bool { return r.VerifyRecover != nil }},
+		}, func(r *mech.Mechanism) bool { return r.VerifyRecover != nil }, nil},
+	verifySignature: {p11.CKF_VERIFY, p11.CKA_VERIFY, p11.CKO_PUBLIC_KEY,
+		func(r *mech.Mechanism, k mech.Key, p p11.Params) (mech.Op, mech.VerifyOp, error) {
+			op, err := r.Verify(k, p)
+			return nil, op, err
+		}, func(r *mech.Mechanism) bool { return r.Verify != nil }, nil},
+	messageEncrypt: {p11.CKF_MESSAGE_ENCRYPT, p11.CKA_ENCRYPT, p11.CKO_PUBLIC_KEY, nil,
+		func(r *mech.Mechanism) bool { return r.Messages != nil }, startMessages},
+	messageDecrypt: {p11.CKF_MESSAGE_DECRYPT, p11.CKA_DECRYPT, p11.CKO_PRIVATE_KEY, nil,
+		func(r *mech.Mechanism) bool { return r.Messages != nil }, startMessages},
+	messageSign: {p11.CKF_MESSAGE_SIGN, p11.CKA_SIGN, p11.CKO_PRIVATE_KEY, nil,
+		func(r *mech.Mechanism) bool { return r.Sign != nil },
+		startSigned(func(r *mech.Mechanism) func(mech.Key, p11.Params) (mech.Op, error) { return r.Sign })},
+	messageVerify: {p11.CKF_MESSAGE_VERIFY, p11.CKA_VERIFY, p11.CKO_PUBLIC_KEY, nil,
+		func(r *mech.Mechanism) bool { return r.Verify != nil },
+		startSigned(func(r *mech.Mechanism) func(mech.Key, p11.Params) (mech.VerifyOp, error) { return r.Verify })},
 }
 
 // phase is how far an operation has come.
@@ -85,6 +107,8 @@ type operation struct {
 	row        *mech.Mechanism
 	op         mech.Op       // nil for a verification
 	check      mech.VerifyOp // nil for all others
+	signature  []byte        // of C_VerifySignatureInit
+	messages   *messages     // of the purposes of messages, which have neither op nor check
 	pending    []byte        // output whose buffer was too small, its length not known before
 	hasPending bool
 	hasKey     bool      // C_DigestKey: the value of a key was among the input
@@ -102,6 +126,9 @@ func (o *operation) end() {
 	if o.check != nil {
 		o.check.Wipe()
 	}
+	if o.messages != nil {
+		o.messages.wipe()
+	}
 	clear(o.pending)
 	if o.key != nil {
 		o.key.Release()
@@ -116,6 +143,12 @@ func (o *operation) end() {
 // the policy, and leaves the operation ready. A NULL mechanism cancels what is
 // active, and is no error if nothing is (PKCS #11 v3.2, 5.8.1 and its like).
 func (m *Module) begin(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p11.ObjectHandle) error {
+	return m.beginWith(h, p, mm, key, func(*operation) error { return nil })
+}
+
+// beginWith is begin for an operation that is told something else at its
+// beginning. The error of tell begins nothing.
+func (m *Module) beginWith(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p11.ObjectHandle, tell func(*operation) error) error {
 	s, err := m.lockSession(h)
 	if err != nil {
 		return err
@@ -131,6 +164,10 @@ func (m *Module) begin(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p1
 	}
 	next, err := m.start(s, p, mm, key)
 	if err != nil {
+		return err
+	}
+	if err := tell(&next); err != nil {
+		next.end()
 		return err
 	}
 	*o = next
@@ -155,8 +192,12 @@ func (m *Module) start(s *session, p purpose, mm *p11.Mechanism, key p11.ObjectH
 		next.private = e.private
 		next.needsLogin = obj.AlwaysAuthenticate()
 	}
-	if next.op, next.check, err = pp.open(row, k, mm.Params); err != nil {
+	if pp.start != nil {
+		err = pp.start(&next, row, k, mm.Params)
+	} else if next.op, next.check, err = pp.open(row, k, mm.Params); err != nil {
 		next.op, next.check = nil, nil
+	}
+	if err != nil {
 		next.end()
 		return operation{}, dropped(err, p11.CKR_KEY_HANDLE_INVALID)
 	}
@@ -173,7 +214,8 @@ func (m *Module) start(s *session, p purpose, mm *p11.Mechanism, key p11.ObjectH
 }
 
 func (p purpose) String() string {
-	return [...]string{"encrypt", "decrypt", "digest", "sign", "verify", "sign with recovery", "verify with recovery"}[p]
+	return [...]string{"encrypt", "decrypt", "digest", "sign", "verify", "sign with recovery", "verify with recovery",
+		"verify", "encrypt messages", "decrypt messages", "sign", "verify"}[p]
 }
 
 // How a call takes its input: all at once, or the last part.
@@ -393,6 +435,7 @@ func (m *Module) BadArguments(h p11.SessionHandle, function string) error {
 	for _, p := range endedBy[function] {
 		s.ops[p].end()
 	}
+	s.messageFailed(function)
 	return p11.CKR_ARGUMENTS_BAD
 }
 
@@ -402,6 +445,7 @@ var endedBy = map[string][]purpose{
 	"C_Digest": {digest}, "C_DigestUpdate": {digest}, "C_DigestFinal": {digest},
 	"C_Sign": {sign}, "C_SignUpdate": {sign}, "C_SignFinal": {sign},
 	"C_Verify": {verify}, "C_VerifyUpdate": {verify}, "C_VerifyFinal": {verify},
+	"C_VerifySignature": {verifySignature}, "C_VerifySignatureUpdate": {verifySignature}, "C_VerifySignatureFinal": {verifySignature},
 	"C_SignRecover": {signRecover}, "C_VerifyRecover": {verifyRecover},
 	"C_DigestEncryptUpdate": {digest, encrypt}, "C_DecryptDigestUpdate": {decrypt, digest},
 	"C_SignEncryptUpdate": {sign, encrypt}, "C_DecryptVerifyUpdate": {decrypt, verify},

@@ -91,6 +91,8 @@ var functions = []struct {
 	{p11.CKF_WRAP, "wrap"},
 	{p11.CKF_UNWRAP, "unwrap"},
 	{p11.CKF_DERIVE, "derive"},
+	{p11.CKF_MESSAGE_ENCRYPT, "message encrypt"},
+	{p11.CKF_MESSAGE_DECRYPT, "message decrypt"},
 	{p11.CKF_ENCAPSULATE, "encapsulate"},
 	{p11.CKF_DECAPSULATE, "decapsulate"},
 }

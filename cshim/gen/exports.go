@@ -17,8 +17,6 @@ func exports(functions []function) []byte {
 		f := &functions[i]
 		switch {
 		case byHand[f.name] != "" || slices.Contains(staticC, f.name):
-		case notYet[f.name]:
-			fmt.Fprintf(&b, "\n//export go%s\nfunc go%s(%s) C.CK_RV { return notSupported(%q) }\n", f.name, f.name, f.parameters(), f.name)
 		default:
 			export(&b, f)
 		}
@@ -75,13 +73,16 @@ func export(b *bytes.Buffer, f *function) {
 			call = append(call, fmt.Sprintf("%s(%s)", goTypes[s.value.typ], goName(s.value.name)))
 			fields = append(fields, numberField(s.value))
 		case mechanism:
-			cancel := "required"
-			if f.cancels {
-				cancel = "cancels"
-			}
-			p("\tvar mech p11.Mechanism\n\t%s := a.mechanism(m, %s, %s, &mech)\n", v, s.value.name, cancel)
+			p("\tvar mech p11.Mechanism\n\t%s := a."+f.mechanismDecoder()+"\n", v, s.value.name)
 			call = append(call, v)
 			fields = append(fields, fmt.Sprintf("mechanismField(%s)", s.value.name))
+		case message:
+			if kind := f.messageKind(); kind != "" {
+				p("\t%s := a.message(m.%s(%s), %s, %s)\n", v, kind, session, s.value.name, s.count.name)
+				call = append(call, "&"+v)
+			} else {
+				p("\ta.noParameter(%s)\n", s.count.name)
+			}
 		case bytesIn:
 			p("\t%s := a.in(%s, %s)\n", v, s.value.name, s.count.name)
 			call = append(call, v)

@@ -1,6 +1,9 @@
 package main
 
-import "log"
+import (
+	"log"
+	"strings"
+)
 
 // byHand are the functions whose Go halves are written by hand: their
 // arguments are structures, lists, or need a decision.
@@ -18,43 +21,13 @@ var byHand = map[string]string{
 	"C_GetSessionInfo":    "info.go",
 	"C_GetAttributeValue": "attributes.go",
 	"C_FindObjects":       "lists.go",
+	"C_SignMessageNext":   "message.go",
 	"C_WaitForSlotEvent":  "events.go",
 	"C_AsyncComplete":     "async.go",
 	"C_AsyncGetID":        "async.go",
 	"C_AsyncJoin":         "async.go",
 	"C_GetFunctionStatus": "legacy.go",
 	"C_CancelFunction":    "legacy.go",
-}
-
-// notYet are the functions that token.Module does not have. Taking a name out
-// generates the call of the method of that name.
-var notYet = map[string]bool{
-	"C_MessageEncryptInit":     true,
-	"C_EncryptMessage":         true,
-	"C_EncryptMessageBegin":    true,
-	"C_EncryptMessageNext":     true,
-	"C_MessageEncryptFinal":    true,
-	"C_MessageDecryptInit":     true,
-	"C_DecryptMessage":         true,
-	"C_DecryptMessageBegin":    true,
-	"C_DecryptMessageNext":     true,
-	"C_MessageDecryptFinal":    true,
-	"C_MessageSignInit":        true,
-	"C_SignMessage":            true,
-	"C_SignMessageBegin":       true,
-	"C_SignMessageNext":        true,
-	"C_MessageSignFinal":       true,
-	"C_MessageVerifyInit":      true,
-	"C_VerifyMessage":          true,
-	"C_VerifyMessageBegin":     true,
-	"C_VerifyMessageNext":      true,
-	"C_MessageVerifyFinal":     true,
-	"C_VerifySignatureInit":    true,
-	"C_VerifySignature":        true,
-	"C_VerifySignatureUpdate":  true,
-	"C_VerifySignatureFinal":   true,
-	"C_WrapKeyAuthenticated":   true,
-	"C_UnwrapKeyAuthenticated": true,
 }
 
 // A shape is one argument of a Module method, or one result, and the one or
@@ -75,6 +48,7 @@ const (
 	fill                      // pointer and length: filled wholly
 	template                  // CK_ATTRIBUTE_PTR and count
 	result                    // pointer to one number: a result of the method
+	message                   // CK_VOID_PTR and length: the parameter of a message
 )
 
 // goTypes are the CK_ULONG types that have one of their own in p11.
@@ -87,6 +61,32 @@ var goTypes = map[string]string{
 	"CK_ULONG":          "uint64",
 
 	"CK_SESSION_VALIDATION_FLAGS_TYPE": "uint64",
+}
+
+// messageKinds are the methods that say how the parameter of a message lies in
+// memory, by the beginning of a function's name. Others have no parameter.
+var messageKinds = map[string]string{"C_EncryptMessage": "EncryptedMessages", "C_DecryptMessage": "DecryptedMessages"}
+
+func (f *function) messageKind() string {
+	for prefix, method := range messageKinds {
+		if strings.HasPrefix(f.name, prefix) {
+			return method
+		}
+	}
+	return ""
+}
+
+// mechanismDecoder is the method of arguments for the mechanism of f.
+func (f *function) mechanismDecoder() string {
+	switch {
+	case f.name == "C_MessageEncryptInit" || f.name == "C_MessageDecryptInit":
+		return "messageMechanism(m, %s, &mech)"
+	case strings.HasSuffix(f.name, "Authenticated"):
+		return "wrappingMechanism(m, %s, &mech)"
+	case f.cancels || strings.HasPrefix(f.name, "C_Message"):
+		return "mechanism(m, %s, cancels, &mech)"
+	}
+	return "mechanism(m, %s, required, &mech)"
 }
 
 // results are the types that a method's results are stored through.
@@ -120,6 +120,8 @@ func (f *function) shapes() []shape {
 			s.kind, s.count = fill, next
 		case a.typ == "CK_ATTRIBUTE_PTR" && next.typ == "CK_ULONG":
 			s.kind, s.count = template, next
+		case a.typ == "CK_VOID_PTR" && a.name == "pParameter" && next.typ == "CK_ULONG":
+			s.kind, s.count = message, next
 		case results[a.typ] != "" && a.dir == "out":
 			s.kind = result
 		default:

@@ -416,9 +416,15 @@ func signs(h *Host, s p11.SessionHandle, row *mech.Mechanism, k halves, params [
 				continue
 			}
 			taken++
+			h.Must(h.MessageSignInit(s, m, k.own))
+			h.Must(h.MessageVerifyInit(s, m, k.public))
 			verify := func(data, sig []byte) error {
 				h.Must(h.VerifyInit(s, m, k.public))
-				return h.Verify(s, data, sig)
+				h.Must(h.VerifySignatureInit(s, m, k.public, sig))
+				err := h.Verify(s, data, sig)
+				h.Want(h.VerifySignature(s, data), p11.Code(err))
+				h.Want(h.VerifyMessage(s, data, sig), p11.Code(err))
+				return err
 			}
 			h.Want(verify(data, sig), ok)
 			flipped := bytes.Clone(sig)
@@ -430,9 +436,29 @@ func signs(h *Host, s p11.SessionHandle, row *mech.Mechanism, k halves, params [
 			other := bytes.Clone(data)
 			other[0] ^= 1 // ECDSA looks at no more than the first bytes
 			h.Want(verify(other, sig), p11.CKR_SIGNATURE_INVALID)
+			sig = h.Output(func(out *p11.Out) error { return h.SignMessage(s, data, out) })
+			h.Want(verify(data, sig), ok)
 			if row.SinglePart {
+				h.Want(h.SignMessageBegin(s), p11.CKR_FUNCTION_NOT_SUPPORTED)
+				h.Want(h.VerifyMessageBegin(s), p11.CKR_FUNCTION_NOT_SUPPORTED)
+				h.Must(h.VerifySignatureInit(s, m, k.public, sig))
+				h.Want(h.VerifySignatureUpdate(s, data), p11.CKR_FUNCTION_NOT_SUPPORTED)
+				h.Want(h.VerifySignature(s, data), notInitialized)
+				h.Must(h.MessageSignFinal(s))
+				h.Must(h.MessageVerifyFinal(s))
 				continue
 			}
+			h.Must(h.SignMessageBegin(s))
+			h.Must(h.SignMessageNext(s, data[:5], nil))
+			sig = h.Output(func(out *p11.Out) error { return h.SignMessageNext(s, data[5:], out) })
+			h.Want(verify(data, sig), ok)
+			h.Must(h.VerifyMessageBegin(s))
+			h.Must(h.VerifyMessageNext(s, data[:7], nil))
+			h.Want(h.VerifyMessageNext(s, data[7:], sig), ok)
+			h.Must(h.VerifySignatureInit(s, m, k.public, sig))
+			h.Must(h.VerifySignatureUpdate(s, data[:6]))
+			h.Must(h.VerifySignatureUpdate(s, data[6:]))
+			h.Want(h.VerifySignatureFinal(s), ok)
 			h.Must(h.SignInit(s, m, k.own))
 			h.Must(h.SignUpdate(s, data[:5]))
 			h.Must(h.SignUpdate(s, data[5:]))
@@ -442,6 +468,8 @@ func signs(h *Host, s p11.SessionHandle, row *mech.Mechanism, k halves, params [
 			h.Must(h.VerifyUpdate(s, data[:9]))
 			h.Must(h.VerifyUpdate(s, data[9:]))
 			h.Want(h.VerifyFinal(s, sig), ok)
+			h.Must(h.MessageSignFinal(s))
+			h.Must(h.MessageVerifyFinal(s))
 		}
 	}
 	if taken == 0 {

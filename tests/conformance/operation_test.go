@@ -90,6 +90,13 @@ func newBench(h *Host) *bench {
 			update: func(*p11.Out) error { return h.VerifyUpdate(s, data) },
 			final:  func(*p11.Out) error { return h.VerifyFinal(s, mac) },
 			wrong:  func() error { return h.Verify(s, data, make([]byte, 16)) }, wrongCode: p11.CKR_SIGNATURE_INVALID},
+		{name: "VerifySignature", flag: p11.CKF_VERIFY, silent: true, verifies: true,
+			init:   func() error { return h.VerifySignatureInit(s, cmac, k, mac) },
+			cancel: func() error { return h.VerifySignatureInit(s, nil, 0, nil) },
+			whole:  func(*p11.Out) error { return h.VerifySignature(s, data) },
+			update: func(*p11.Out) error { return h.VerifySignatureUpdate(s, data) },
+			final:  func(*p11.Out) error { return h.VerifySignatureFinal(s) },
+			wrong:  func() error { return h.VerifySignature(s, data[1:]) }, wrongCode: p11.CKR_SIGNATURE_INVALID},
 	}}
 }
 
@@ -176,7 +183,7 @@ var calls = []call{
 		in: map[state]step{idle: {notInitialized, idle}, ready: {ok, ready}, parts: {ok, parts}}},
 	{name: "Update with a short buffer", only: hasParts, run: func(p *purpose) error { return p.update(&p11.Out{Buf: make([]byte, 1)}) },
 		in: map[state]step{idle: {notInitialized, idle}, ready: {tooSmall, ready}, parts: {tooSmall, parts}}},
-	{name: "Final", run: func(p *purpose) error { return p.final(room()) }, only: func(p *purpose) bool { return p.name != "Decrypt" && p.name != "Verify" },
+	{name: "Final", run: func(p *purpose) error { return p.final(room()) }, only: func(p *purpose) bool { return p.name != "Decrypt" && !p.verifies },
 		in: map[state]step{idle: {notInitialized, idle}, ready: {ok, idle}, parts: {ok, idle}}},
 	{name: "Final of what has had its input", run: func(p *purpose) error { return p.final(room()) },
 		in: map[state]step{idle: {notInitialized, idle}, parts: {ok, idle}}},

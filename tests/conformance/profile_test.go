@@ -37,7 +37,7 @@ var profileTests = []profileTest{
 			"C_GetMechanismInfo(RSA_PKCS_KEY_PAIR_GEN)/MechanismInfo/MaxKeySize": {"16384", "8192", "beyond, one signature takes seconds: a denial of service"},
 			"C_GetMechanismInfo(RSA_PKCS)/MechanismInfo/MinKeySize":              {"512", "1024", "as for generation"},
 			"C_GetMechanismInfo(RSA_PKCS)/MechanismInfo/MaxKeySize":              {"16384", "8192", "as for generation"},
-			"C_GetMechanismInfo(RSA_PKCS)/MechanismInfo/Flags": {"ENCRYPT|DECRYPT|SIGN|VERIFY|WRAP|UNWRAP", "ENCRYPT|DECRYPT|SIGN|VERIFY|WRAP|UNWRAP|SIGN_RECOVER|VERIFY_RECOVER|ENCAPSULATE|DECAPSULATE",
+			"C_GetMechanismInfo(RSA_PKCS)/MechanismInfo/Flags": {"ENCRYPT|DECRYPT|SIGN|VERIFY|WRAP|UNWRAP", "ENCRYPT|DECRYPT|SIGN|VERIFY|WRAP|UNWRAP|SIGN_RECOVER|VERIFY_RECOVER|ENCAPSULATE|DECAPSULATE|MESSAGE_SIGN|MESSAGE_VERIFY",
 				"the test's module has less of the mechanism"},
 		}},
 	{name: "AUTH-M-1-32", prepare: prepareAuthentication, after: verifyAuthentication},

@@ -46,6 +46,13 @@ func (a *arena) words(args []any) []word {
 			out = append(out, p, n)
 		case *p11.Mechanism:
 			out = append(out, a.mechanism(v))
+		case *p11.MessageParams:
+			if v == nil {
+				out = append(out, 0, 0)
+				continue
+			}
+			p, n := a.message(v)
+			out = append(out, p, n)
 		case unsafe.Pointer:
 			out = append(out, at(v))
 		default:
@@ -57,11 +64,17 @@ func (a *arena) words(args []any) []word {
 
 // output calls a function whose last argument is an output.
 func (d *cDriver) output(name string, o *p11.Out, args ...any) error {
+	return d.outputThen(name, o, nil, args...)
+}
+
+// outputThen is output for a function with arguments behind the output.
+func (d *cDriver) outputThen(name string, o *p11.Out, behind []any, args ...any) error {
 	var a arena
 	defer a.free()
 	words := a.words(args)
 	length := a.ulong(len(o.Buf))
-	err := d.do(name, append(words, at(a.shared(o.Buf)), at(unsafe.Pointer(length)))...)
+	words = append(words, at(a.shared(o.Buf)), at(unsafe.Pointer(length)))
+	err := d.do(name, append(words, a.words(behind)...)...)
 	a.back()
 	if rv := p11.Code(err); rv == p11.CKR_OK || rv == p11.CKR_BUFFER_TOO_SMALL {
 		o.N = int(*length)

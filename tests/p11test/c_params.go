@@ -39,6 +39,8 @@ func (a *arena) params(params p11.Params) (unsafe.Pointer, int) {
 	switch p := params.(type) {
 	case nil:
 		return nil, 0
+	case p11.MessageParams:
+		return a.messageParams(&p)
 	case p11.IV:
 		return a.copy(p), len(p)
 	case p11.ULongParam:

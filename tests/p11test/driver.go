@@ -89,6 +89,32 @@ type Driver interface {
 	WrapKey(h p11.SessionHandle, m *p11.Mechanism, wrapping, key p11.ObjectHandle, out *p11.Out) error
 	UnwrapKey(h p11.SessionHandle, m *p11.Mechanism, unwrapping p11.ObjectHandle, wrapped []byte, template attr.Values) (p11.ObjectHandle, error)
 	DeriveKey(h p11.SessionHandle, m *p11.Mechanism, base p11.ObjectHandle, template attr.Values) (p11.ObjectHandle, error)
+	VerifySignatureInit(h p11.SessionHandle, m *p11.Mechanism, k p11.ObjectHandle, signature []byte) error
+	VerifySignature(h p11.SessionHandle, data []byte) error
+	VerifySignatureUpdate(h p11.SessionHandle, part []byte) error
+	VerifySignatureFinal(h p11.SessionHandle) error
+	WrapKeyAuthenticated(h p11.SessionHandle, m *p11.Mechanism, wrapping, key p11.ObjectHandle, aad []byte, out *p11.Out) error
+	UnwrapKeyAuthenticated(h p11.SessionHandle, m *p11.Mechanism, unwrapping p11.ObjectHandle, wrapped []byte, template attr.Values, aad []byte) (p11.ObjectHandle, error)
+	MessageEncryptInit(p11.SessionHandle, *p11.Mechanism, p11.ObjectHandle) error
+	EncryptMessage(h p11.SessionHandle, p *p11.MessageParams, aad, plain []byte, out *p11.Out) error
+	EncryptMessageBegin(h p11.SessionHandle, p *p11.MessageParams, aad []byte) error
+	EncryptMessageNext(h p11.SessionHandle, p *p11.MessageParams, part []byte, out *p11.Out, flags p11.Flags) error
+	MessageEncryptFinal(p11.SessionHandle) error
+	MessageDecryptInit(p11.SessionHandle, *p11.Mechanism, p11.ObjectHandle) error
+	DecryptMessage(h p11.SessionHandle, p *p11.MessageParams, aad, ciphertext []byte, out *p11.Out) error
+	DecryptMessageBegin(h p11.SessionHandle, p *p11.MessageParams, aad []byte) error
+	DecryptMessageNext(h p11.SessionHandle, p *p11.MessageParams, part []byte, out *p11.Out, flags p11.Flags) error
+	MessageDecryptFinal(p11.SessionHandle) error
+	MessageSignInit(p11.SessionHandle, *p11.Mechanism, p11.ObjectHandle) error
+	SignMessage(h p11.SessionHandle, data []byte, out *p11.Out) error
+	SignMessageBegin(p11.SessionHandle) error
+	SignMessageNext(h p11.SessionHandle, part []byte, out *p11.Out) error
+	MessageSignFinal(p11.SessionHandle) error
+	MessageVerifyInit(p11.SessionHandle, *p11.Mechanism, p11.ObjectHandle) error
+	VerifyMessage(h p11.SessionHandle, data, signature []byte) error
+	VerifyMessageBegin(p11.SessionHandle) error
+	VerifyMessageNext(h p11.SessionHandle, part, signature []byte) error
+	MessageVerifyFinal(p11.SessionHandle) error
 	EncapsulateKey(h p11.SessionHandle, m *p11.Mechanism, public p11.ObjectHandle, template attr.Values, ciphertext *p11.Out) (p11.ObjectHandle, error)
 	DecapsulateKey(h p11.SessionHandle, m *p11.Mechanism, private p11.ObjectHandle, template attr.Values, ciphertext []byte) (p11.ObjectHandle, error)
 	SeedRandom(h p11.SessionHandle, seed []byte) error

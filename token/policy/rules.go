@@ -60,7 +60,7 @@ func (r *Rules) left(row *mech.Mechanism) (p11.MechanismInfo, bool) {
 	info := p11.MechanismInfo{MinKeySize: uint64(row.Size.Min), MaxKeySize: uint64(row.Size.Max), Flags: row.Extra}
 	functions, least := row.Flags()&^row.Extra, row.Size.Max+1
 	for f := p11.Flags(1); f != 0; f <<= 1 {
-		if functions&f == 0 || r.Mechanism(row, f, nil) != nil {
+		if functions&f == 0 || f == p11.CKF_MULTI_MESSAGE || r.Mechanism(row, f, nil) != nil {
 			continue
 		}
 		size, some := r.leastSize(row, f)
@@ -72,6 +72,10 @@ func (r *Rules) left(row *mech.Mechanism) (p11.MechanismInfo, bool) {
 	}
 	if info.Flags == row.Extra {
 		return info, false
+	}
+	// By itself it is no function.
+	if info.Flags&(p11.CKF_MESSAGE_ENCRYPT|p11.CKF_MESSAGE_DECRYPT|p11.CKF_MESSAGE_SIGN|p11.CKF_MESSAGE_VERIFY) != 0 {
+		info.Flags |= functions & p11.CKF_MULTI_MESSAGE
 	}
 	if row.Size.Unit != 0 {
 		info.MinKeySize = uint64(max(row.Size.Min, least))
