@@ -12,6 +12,11 @@ VERSION := 0.1.0
 # Settings of the Go runtime that a library in a foreign process needs; the
 # reasons are in cshim/doc.go, and a test reads them off the built file.
 GODEBUG_DEFAULT := asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0,clobberfree=1
+# Built on Go's FIPS 140-3 module (make GOFIPS140=v1.0.0), the library runs in
+# that mode. The setting of the linker's goes before what go build would say.
+ifneq ($(filter-out off,$(shell $(GO) env GOFIPS140)),)
+GODEBUG_DEFAULT := $(GODEBUG_DEFAULT),fips140=on
+endif
 LDFLAGS := -s -w -X runtime.godebugDefault=$(GODEBUG_DEFAULT)
 
 .PHONY: all demo build test check gen race fuzz bench install clean tools FORCE

@@ -61,6 +61,9 @@ type entries struct {
 	session  map[p11.ObjectHandle]*entry // session objects only: a search walks them
 	kept     int                         // entries with a snapshot, roughly
 	builtins []*entry
+	// mechanisms are built-in too, and hidden: only a search for their class
+	// finds them (PKCS #11 v2.40, 4.12.3), so that who lists a token sees keys.
+	mechanisms []*entry
 }
 
 // maxSnapshots bounds how many opened objects of a token are kept: a client
@@ -168,16 +171,34 @@ func (m *Module) builtins(t *token) []*entry {
 	defer t.entries.mu.Unlock()
 	if t.entries.builtins == nil {
 		for _, p := range profiles {
-			obj := object.NewProfile(p)
-			e := m.objects.add(func(h uint64) *entry {
-				e := &entry{handle: p11.ObjectHandle(h), token: t, id: obj.ID(), builtin: true}
-				e.snap.Store(&snapshot{Object: obj, verified: true})
-				return e
-			})
-			t.entries.builtins = append(t.entries.builtins, e)
+			t.entries.builtins = append(t.entries.builtins, m.builtin(t, object.NewProfile(p)))
+		}
+		if v := validation(); v != nil {
+			t.entries.builtins = append(t.entries.builtins, m.builtin(t, v))
 		}
 	}
 	return slices.Clone(t.entries.builtins)
+}
+
+func (m *Module) builtin(t *token, obj *object.Object) *entry {
+	return m.objects.add(func(h uint64) *entry {
+		e := &entry{handle: p11.ObjectHandle(h), token: t, id: obj.ID(), builtin: true}
+		e.snap.Store(&snapshot{Object: obj, verified: true})
+		return e
+	})
+}
+
+// mechanisms returns an object for each mechanism that the token's policy
+// leaves, made when they are first asked for.
+func (m *Module) mechanisms(t *token) []*entry {
+	t.entries.mu.Lock()
+	defer t.entries.mu.Unlock()
+	if t.entries.mechanisms == nil {
+		for _, mt := range t.rules.Mechanisms() {
+			t.entries.mechanisms = append(t.entries.mechanisms, m.builtin(t, object.NewMechanism(mt)))
+		}
+	}
+	return slices.Clone(t.entries.mechanisms)
 }
 
 // dropEntries forgets the handles of a token's objects that drop picks.

@@ -54,7 +54,11 @@ func (m *Module) FindObjectsInit(h p11.SessionHandle, template attr.Values) erro
 	template = ownSecrets(template)
 	f := &search{template: template, indexed: object.SearchTerms(template)}
 	f.rest = len(f.indexed) < len(template)
-	for _, e := range append(m.builtins(s.token), s.token.sessionObjects(who)...) {
+	own := append(m.builtins(s.token), s.token.sessionObjects(who)...)
+	if class, ok := template.Class(); ok && class == p11.CKO_MECHANISM {
+		own = m.mechanisms(s.token)
+	}
+	for _, e := range own {
 		if snap := e.snap.Load(); snap != nil && snap.Matches(template) {
 			f.session = append(f.session, e)
 		}

@@ -141,7 +141,7 @@ func (m *Module) GetInfo() (p11.Info, error) {
 	return p11.Info{
 		Cryptoki:     p11.Version{Major: p11.CRYPTOKI_VERSION_MAJOR, Minor: p11.CRYPTOKI_VERSION_MINOR},
 		Manufacturer: manufacturer,
-		Description:  "coffer software HSM",
+		Description:  description(),
 		Library:      LibraryVersion,
 	}, nil
 }

@@ -36,15 +36,31 @@ func path(t testing.TB, env string, build func() (string, error)) string {
 	return p
 }
 
+// debug are the settings of the Go runtime in a library, as the Makefile has
+// them.
+const debug = "asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0,clobberfree=1"
+
 var lib = sync.OnceValues(func() (string, error) {
-	return goBuild("libcoffer.so", "./cshim", "-buildmode=c-shared", "-ldflags=-X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0,containermaxprocs=0,updatemaxprocs=0,clobberfree=1")
+	return goBuild("libcoffer.so", "./cshim", nil, "-buildmode=c-shared", "-ldflags=-X runtime.godebugDefault="+debug)
 })
 
-var cmd = sync.OnceValues(func() (string, error) { return goBuild("coffer", "./cmd/coffer") })
+// FIPS returns the path of a library that is built on a version of Go's FIPS
+// 140-3 module.
+func FIPS(t testing.TB, version string) string {
+	t.Helper()
+	p, err := goBuild("libcoffer-fips-"+version+".so", "./cshim", []string{"GOFIPS140=" + version},
+		"-buildmode=c-shared", "-ldflags=-X runtime.godebugDefault="+debug+",fips140=on")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+var cmd = sync.OnceValues(func() (string, error) { return goBuild("coffer", "./cmd/coffer", nil) })
 
 // goBuild builds into a folder that every test binary of a checkout shares:
 // Go's cache makes the second build quick, and the rename makes it whole.
-func goBuild(name, pkg string, args ...string) (string, error) {
+func goBuild(name, pkg string, env []string, args ...string) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
@@ -59,7 +75,7 @@ func goBuild(name, pkg string, args ...string) (string, error) {
 	}
 	defer os.RemoveAll(tmp)
 	c := exec.Command("go", append(append([]string{"build", "-o", filepath.Join(tmp, name)}, args...), pkg)...)
-	c.Dir = root
+	c.Dir, c.Env = root, append(os.Environ(), env...)
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
 	}
