@@ -25,18 +25,20 @@ type parameter struct {
 
 // parameters has a row for each kind but ParamNone.
 var parameters = [p11.NumParamKinds]parameter{
-	p11.ParamIV:          {decode: decodeIV},
-	p11.OptionalIV:       {decode: decodeIV, optional: true},
-	p11.ParamCTR:         {decode: decodeCTR},
-	p11.ParamGCM:         {decode: decodeGCM},
-	p11.ParamULong:       {decode: decodeULong},
-	p11.ParamPSS:         {decode: decodePSS},
-	p11.ParamOAEP:        {decode: decodeOAEP},
-	p11.ParamRSAAESWrap:  {decode: decodeRSAAESWrap},
-	p11.ParamECDH1:       {decode: decodeECDH1},
-	p11.ParamECDHAESWrap: {decode: decodeECDHAESWrap},
-	p11.OptionalEdDSA:    {decode: decodeEdDSA, optional: true},
-	p11.ParamHKDF:        {decode: decodeHKDF},
+	p11.ParamIV:             {decode: decodeIV},
+	p11.OptionalIV:          {decode: decodeIV, optional: true},
+	p11.ParamCTR:            {decode: decodeCTR},
+	p11.ParamGCM:            {decode: decodeGCM},
+	p11.ParamULong:          {decode: decodeULong},
+	p11.ParamPSS:            {decode: decodePSS},
+	p11.ParamOAEP:           {decode: decodeOAEP},
+	p11.ParamRSAAESWrap:     {decode: decodeRSAAESWrap},
+	p11.ParamECDH1:          {decode: decodeECDH1},
+	p11.ParamECDHAESWrap:    {decode: decodeECDHAESWrap},
+	p11.OptionalPublicValue: {decode: decodePublicValue, optional: true},
+	p11.ParamX942DH1:        {decode: decodeX942DH1},
+	p11.OptionalEdDSA:       {decode: decodeEdDSA, optional: true},
+	p11.ParamHKDF:           {decode: decodeHKDF},
 
 	p11.ParamCCM:              {decode: decodeCCM},
 	p11.ParamChaCha20:         {decode: decodeChaCha20},
@@ -241,6 +243,32 @@ func decodeECDHAESWrap(p unsafe.Pointer, n uint64) (p11.Params, error) {
 	}
 	out := p11.ECDHAESWrapParams{AESKeyBits: uint64(v.ulAESKeyBits), KDF: p11.KDF(v.kdf)}
 	if out.Shared, err = data("the shared info", unsafe.Pointer(v.pSharedData), v.ulSharedDataLen); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func decodePublicValue(p unsafe.Pointer, n uint64) (p11.Params, error) {
+	if n > maxIV {
+		return nil, p11.Errorf(p11.CKR_MECHANISM_PARAM_INVALID, "a public value of %d bytes is too long", n)
+	}
+	y, err := data("the public value", p, C.CK_ULONG(n))
+	if err != nil {
+		return nil, err
+	}
+	return p11.PublicValue(y), nil
+}
+
+func decodeX942DH1(p unsafe.Pointer, n uint64) (p11.Params, error) {
+	v, err := load[C.CK_X9_42_DH1_DERIVE_PARAMS](p, n)
+	if err != nil {
+		return nil, err
+	}
+	out := p11.X942DH1Params{KDF: p11.KDF(v.kdf)}
+	if out.OtherInfo, err = data("the other info", unsafe.Pointer(v.pOtherInfo), v.ulOtherInfoLen); err != nil {
+		return nil, err
+	}
+	if out.Public, err = data("the public value", unsafe.Pointer(v.pPublicData), v.ulPublicDataLen); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -80,6 +80,10 @@ func TestDecodeParams(t *testing.T) {
 			p11.ECDH1Params{KDF: p11.CKD_NULL, Public: iv}},
 		{"ECDH AES wrap", p11.ParamECDHAESWrap, new(memory).ulong(256).ulong(uint64(p11.CKD_SHA256_KDF)).ulong(14).pointer(iv),
 			p11.ECDHAESWrapParams{AESKeyBits: 256, KDF: p11.CKD_SHA256_KDF, Shared: iv}},
+		{"a public value", p11.OptionalPublicValue, new(memory).bytes(iv), p11.PublicValue(iv)},
+		{"no public value", p11.OptionalPublicValue, new(memory), nil},
+		{"X9.42", p11.ParamX942DH1, new(memory).ulong(uint64(p11.CKD_SHA1_KDF_ASN1)).ulong(10).pointer(aad).ulong(14).pointer(iv),
+			p11.X942DH1Params{KDF: p11.CKD_SHA1_KDF_ASN1, OtherInfo: aad, Public: iv}},
 		{"EdDSA", p11.OptionalEdDSA, new(memory).ulong(1).ulong(4).pointer(info), p11.EdDSAParams{Prehash: true, Context: info}},
 		{"no EdDSA", p11.OptionalEdDSA, new(memory), nil},
 		{"context of a signature", p11.OptionalSignContext, new(memory).ulong(2).pointer(info).ulong(4),
@@ -108,7 +112,7 @@ func checkDecodes(t *testing.T, name string, kind p11.ParamKind, in *memory, wan
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %#v, %v, want %#v", got, err, want)
 		}
-		if kind == p11.ParamIV || kind == p11.OptionalIV {
+		if kind == p11.ParamIV || kind == p11.OptionalIV || kind == p11.OptionalPublicValue {
 			return // of any length
 		}
 		for _, n := range []int{1, 7, len(in.words) - 1, len(in.words) + 1, len(in.words) + 8} {
@@ -175,6 +179,7 @@ func FuzzParams(f *testing.F) {
 		p11.ParamRSAAESWrap:  {[]int{8}, nil},
 		p11.ParamECDH1:       {[]int{16, 32}, []int{8, 24}},
 		p11.ParamECDHAESWrap: {[]int{24}, []int{16}},
+		p11.ParamX942DH1:     {[]int{16, 32}, []int{8, 24}},
 		p11.OptionalEdDSA:    {[]int{16}, []int{8}},
 		p11.ParamHKDF:        {[]int{24, 48}, []int{32, 56}},
 

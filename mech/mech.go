@@ -153,6 +153,9 @@ type Mechanism struct {
 	// SinglePart says that the input comes in one call: C_EncryptUpdate and its
 	// like are refused before the Op sees them.
 	SinglePart bool
+	// Domain says that Generate makes no key but domain parameters, of class
+	// CKO_DOMAIN_PARAMETERS.
+	Domain bool
 	// Cuts says that Derive can take a part of the base key as it is.
 	Cuts bool
 	// Weak is what a security policy may hold against the mechanism.
@@ -273,6 +276,10 @@ type KeyType struct {
 	// the others and the material, such as CKA_MODULUS_BITS, or CKA_PRIME_1 and
 	// its like from n, e and d. May be nil.
 	Complete func(class p11.ObjectClass, values attr.Values, material any) (attr.Values, error)
+	// Domain checks CKO_DOMAIN_PARAMETERS of the type and returns the attributes
+	// that the token computes from them, such as CKA_PRIME_BITS. Nil for types
+	// that have none.
+	Domain func(values attr.Values) (attr.Values, error)
 	// Wipe clears the material of a private key, as far as it can be got at,
 	// when nobody uses it any more. Nil for secret keys, whose bytes are their
 	// owner's.

@@ -144,6 +144,7 @@ type pairGroup struct {
 		Curve                   string
 		Uncompressed, PK        hexBytes
 		Modulus, PublicExponent hexBytes
+		P, Q, G, Y              hexBytes
 	}
 	PrivateKey struct {
 		Modulus, PublicExponent, PrivateExponent hexBytes

@@ -25,6 +25,8 @@ const (
 	ParamRSAAESWrap                 // RSAAESWrapParams from CK_RSA_AES_KEY_WRAP_PARAMS
 	ParamECDH1                      // ECDH1Params from CK_ECDH1_DERIVE_PARAMS
 	ParamECDHAESWrap                // ECDHAESWrapParams from CK_ECDH_AES_KEY_WRAP_PARAMS
+	OptionalPublicValue             // PublicValue
+	ParamX942DH1                    // X942DH1Params from CK_X9_42_DH1_DERIVE_PARAMS
 	OptionalEdDSA                   // EdDSAParams from CK_EDDSA_PARAMS
 	ParamHKDF                       // HKDFParams from CK_HKDF_PARAMS
 	ParamCCM                        // CCMParams from CK_CCM_PARAMS or CK_CCM_WRAP_PARAMS
@@ -112,6 +114,17 @@ type ECDHAESWrapParams struct {
 	AESKeyBits uint64 // 128, 192 or 256
 	KDF        KDF
 	Shared     []byte // SharedInfo, may be empty
+}
+
+// PublicValue is the other party's public value, big-endian, as the whole
+// parameter of CKM_DH_PKCS_DERIVE.
+type PublicValue []byte
+
+// X942DH1Params is a CK_X9_42_DH1_DERIVE_PARAMS (PKCS #11 v3.2, section 6.4.12).
+type X942DH1Params struct {
+	KDF       KDF // CKD_NULL, CKD_SHA1_KDF_ASN1 or CKD_SHA1_KDF_CONCATENATE
+	OtherInfo []byte
+	Public    []byte // big-endian; empty to encapsulate and decapsulate
 }
 
 // EdDSAParams is a CK_EDDSA_PARAMS (PKCS #11 v3.2, section 6.3.5).

@@ -105,16 +105,8 @@ func (s *suite) other(t *testing.T, k *keyPair) *keyPair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tmpl := range pairTemplates[kt] {
-		if tmpl.name != k.name {
-			continue
-		}
-		if k.other, err = generatePair(row, s.generator(t, kt), tmpl.values); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if k.other == nil {
-		t.Fatalf("there is no second pair like %s", k.name)
+	if k.other, err = generatePair(row, s.generator(t, kt), k.template); err != nil {
+		t.Fatal(err)
 	}
 	return k.other
 }

@@ -15,7 +15,8 @@ import (
 type keyPair struct {
 	name            string
 	public, private *key
-	other           *keyPair // see suite.other
+	template        attr.Values // of a pair's public half
+	other           *keyPair    // see suite.other
 }
 
 // key is a mech.Key with the attributes that it was parsed from.
@@ -32,12 +33,33 @@ func (k *key) Type() p11.KeyType      { return k.typ }
 func (k *key) Bits() int              { return k.bits }
 func (k *key) Material() (any, error) { return k.material, nil }
 
-// pairTemplates are the public templates of the pairs to generate. A template
-// that is refused for the curve or the size is passed over.
-var pairTemplates = map[p11.KeyType][]struct {
+type pairTemplate struct {
 	name   string
 	values attr.Values
-}{
+}
+
+// domain returns domain parameters for keys of type kt, nil if no mechanism
+// generates any: of 1024 bits, since those of more take their time.
+func (s *suite) domain(t *testing.T, kt p11.KeyType) attr.Values {
+	t.Helper()
+	for _, typ := range s.registry.Mechanisms() {
+		m, _ := s.registry.Lookup(typ)
+		if m.Domain && slices.Contains(m.Keys, kt) {
+			values, err := m.Generate(nil, domainSize)
+			if err != nil {
+				t.Fatalf("%v: %v", typ, err)
+			}
+			return values
+		}
+	}
+	return nil
+}
+
+var domainSize = attr.Values{attr.NewULong(p11.CKA_PRIME_BITS, 1024), attr.NewULong(p11.CKA_SUBPRIME_BITS, 160)}
+
+// pairTemplates are the public templates of the pairs to generate. A template
+// that is refused for the curve or the size is passed over.
+var pairTemplates = map[p11.KeyType][]pairTemplate{
 	p11.CKK_RSA: {
 		{"2048", attr.Values{attr.NewULong(p11.CKA_MODULUS_BITS, uint64(2048))}},
 	},
@@ -82,7 +104,7 @@ func (s *suite) generator(t *testing.T, kt p11.KeyType) *mech.Mechanism {
 	t.Helper()
 	for _, typ := range s.registry.Mechanisms() {
 		m, _ := s.registry.Lookup(typ)
-		if (m.Generate != nil || m.GeneratePair != nil) && m.Params == p11.ParamNone && slices.Contains(m.Keys, kt) {
+		if (m.Generate != nil && !m.Domain || m.GeneratePair != nil) && m.Params == p11.ParamNone && slices.Contains(m.Keys, kt) {
 			return m
 		}
 	}
@@ -123,14 +145,18 @@ func (s *suite) pairs(t *testing.T, kt p11.KeyType) []*keyPair {
 			ks = append(ks, secretKey(t, gen, kt, n))
 		}
 	} else {
-		for _, tmpl := range pairTemplates[kt] {
+		templates := pairTemplates[kt]
+		if domain := s.domain(t, kt); domain != nil {
+			templates = append(templates, pairTemplate{"a fresh domain", domain})
+		}
+		for _, tmpl := range templates {
 			k, err := generatePair(row, gen, tmpl.values)
 			if code := p11.Code(err); code == p11.CKR_CURVE_NOT_SUPPORTED || code == p11.CKR_KEY_SIZE_RANGE {
 				continue
 			} else if err != nil {
 				t.Fatalf("generating %s: %v", tmpl.name, err)
 			}
-			k.name = tmpl.name
+			k.name, k.template = tmpl.name, tmpl.values
 			ks = append(ks, k)
 		}
 	}

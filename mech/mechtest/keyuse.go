@@ -131,6 +131,42 @@ func (s *suite) checkGenerate(t *testing.T, m *mech.Mechanism) {
 	}
 }
 
+// checkGenerateDomain checks the generation of domain parameters: the key type
+// takes them, and says how long they are.
+func (s *suite) checkGenerateDomain(t *testing.T, m *mech.Mechanism) {
+	for _, kt := range m.Keys {
+		row, err := s.registry.KeyType(kt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err := m.Generate(nil, domainSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more, err := row.Domain(values)
+		if err != nil {
+			t.Fatalf("the key type refuses what was generated: %v", err)
+		}
+		for _, want := range domainSize {
+			if got, ok := more.Get(want.Type); ok && !want.Equal(attr.Value{Type: want.Type, Raw: got}) {
+				t.Errorf("%v is %x, not %x", want.Type, got, want.Raw)
+			}
+		}
+		if _, err := m.Generate(nil, nil); p11.Code(err) != p11.CKR_TEMPLATE_INCOMPLETE {
+			t.Errorf("an empty template: %v; want CKR_TEMPLATE_INCOMPLETE", err)
+		}
+		for _, n := range []uint64{0, 1, 1023, 1 << 20, 1<<64 - 1} {
+			want := domainSize.With(attr.NewULong(p11.CKA_PRIME_BITS, n))
+			if _, err := m.Generate(nil, want); p11.Code(err) != p11.CKR_ATTRIBUTE_VALUE_INVALID {
+				t.Errorf("CKA_PRIME_BITS %d: %v; want CKR_ATTRIBUTE_VALUE_INVALID", n, err)
+			}
+		}
+		if _, err := row.Domain(nil); err == nil {
+			t.Error("no domain parameters were taken for some")
+		}
+	}
+}
+
 // checkGeneratePair checks the generation of pairs, and what their key type
 // says of them.
 func (s *suite) checkGeneratePair(t *testing.T, m *mech.Mechanism) {

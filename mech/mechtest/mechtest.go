@@ -41,6 +41,8 @@ type suite struct {
 func (s *suite) mechanism(t *testing.T, m *mech.Mechanism) {
 	checkRow(t, s.registry, m)
 	switch {
+	case m.Domain:
+		s.checkGenerateDomain(t, m)
 	case m.Generate != nil:
 		s.checkGenerate(t, m)
 	case m.GeneratePair != nil:

@@ -2,6 +2,7 @@ package mechtest
 
 import (
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 
@@ -53,9 +54,10 @@ func foreignParams(m *mech.Mechanism, k *keyPair) (ps []p11.Params) {
 
 // oneOfEach has a parameter of each kind, and what is none.
 var oneOfEach = sync.OnceValue(func() []p11.Params {
-	all := []p11.Params{nil, struct{}{}, 7, []byte("bytes"), p11.ECDH1Params{}, p11.EdDSAParams{}}
+	all := []p11.Params{nil, struct{}{}, 7, []byte("bytes"), p11.ECDH1Params{}, p11.EdDSAParams{}, p11.PublicValue{}, p11.X942DH1Params{}}
+	ofKeys := []p11.ParamKind{p11.ParamECDH1, p11.OptionalPublicValue, p11.ParamX942DH1} // whose samples take a key
 	for kind, samples := range paramSamples {
-		if samples != nil && p11.ParamKind(kind) != p11.ParamECDH1 { // whose samples take a key
+		if samples != nil && !slices.Contains(ofKeys, p11.ParamKind(kind)) {
 			all = append(all, samples(nil)[0])
 		}
 	}

@@ -18,18 +18,20 @@ func paramsFor(m *mech.Mechanism, k *keyPair) []p11.Params {
 }
 
 var paramSamples = [p11.NumParamKinds]func(*keyPair) []p11.Params{
-	p11.ParamIV:          ivSamples,
-	p11.OptionalIV:       func(k *keyPair) []p11.Params { return append(ivSamples(k), nil) },
-	p11.ParamCTR:         ctrSamples,
-	p11.ParamGCM:         gcmSamples,
-	p11.ParamULong:       ulongSamples,
-	p11.ParamPSS:         pssSamples,
-	p11.ParamOAEP:        oaepSamples,
-	p11.ParamRSAAESWrap:  rsaAESSamples,
-	p11.ParamECDH1:       ecdhSamples,
-	p11.ParamECDHAESWrap: ecdhAESSamples,
-	p11.OptionalEdDSA:    eddsaSamples,
-	p11.ParamHKDF:        hkdfSamples,
+	p11.ParamIV:             ivSamples,
+	p11.OptionalIV:          func(k *keyPair) []p11.Params { return append(ivSamples(k), nil) },
+	p11.ParamCTR:            ctrSamples,
+	p11.ParamGCM:            gcmSamples,
+	p11.ParamULong:          ulongSamples,
+	p11.ParamPSS:            pssSamples,
+	p11.ParamOAEP:           oaepSamples,
+	p11.ParamRSAAESWrap:     rsaAESSamples,
+	p11.ParamECDH1:          ecdhSamples,
+	p11.ParamECDHAESWrap:    ecdhAESSamples,
+	p11.OptionalPublicValue: publicValueSamples,
+	p11.ParamX942DH1:        x942Samples,
+	p11.OptionalEdDSA:       eddsaSamples,
+	p11.ParamHKDF:           hkdfSamples,
 
 	p11.ParamCCM:              ccmSamples,
 	p11.ParamChaCha20:         chachaSamples,
@@ -163,6 +165,32 @@ func ecdhAESSamples(*keyPair) (ps []p11.Params) {
 		p11.ECDHAESWrapParams{AESKeyBits: 192, KDF: p11.CKD_NULL},
 		p11.ECDHAESWrapParams{AESKeyBits: 128, KDF: p11.CKD_NULL, Shared: []byte("shared")},
 		p11.ECDHAESWrapParams{AESKeyBits: 128, KDF: 1 << 40})
+}
+
+func publicValueSamples(k *keyPair) []p11.Params {
+	return []p11.Params{
+		p11.PublicValue(k.public.values.Bytes(p11.CKA_VALUE)),
+		nil,
+		p11.PublicValue{},
+		p11.PublicValue{1},
+		p11.PublicValue(k.public.values.Bytes(p11.CKA_PRIME)),
+		p11.PublicValue(random(2000)),
+	}
+}
+
+func x942Samples(k *keyPair) []p11.Params {
+	y := k.public.values.Bytes(p11.CKA_VALUE)
+	return []p11.Params{
+		p11.X942DH1Params{KDF: p11.CKD_NULL, Public: y},
+		p11.X942DH1Params{KDF: p11.CKD_SHA1_KDF_CONCATENATE, Public: y},
+		p11.X942DH1Params{KDF: p11.CKD_SHA1_KDF_CONCATENATE, Public: y, OtherInfo: []byte("info")},
+		p11.X942DH1Params{KDF: p11.CKD_SHA1_KDF_ASN1, Public: y, OtherInfo: []byte("info")},
+		p11.X942DH1Params{KDF: p11.CKD_NULL, Public: y, OtherInfo: []byte("info")},
+		p11.X942DH1Params{KDF: 1 << 40, Public: y},
+		p11.X942DH1Params{KDF: p11.CKD_NULL},
+		p11.X942DH1Params{KDF: p11.CKD_NULL, Public: []byte{1}},
+		p11.X942DH1Params{KDF: p11.CKD_NULL, Public: random(2000)},
+	}
 }
 
 func eddsaSamples(*keyPair) []p11.Params {

@@ -14,7 +14,7 @@ type tableID struct {
 var joined sync.Map // tableID → Table
 
 // Lookup returns the whole table of an object class and its subtype: the key
-// type of a key, the certificate type of a certificate. A class that has no
+// type of a key or of domain parameters, the certificate type of a certificate. A class that has no
 // subtypes ignores sub. It reports false for a class or subtype that the
 // standard does not have.
 func Lookup(class p11.ObjectClass, sub uint64) (Table, bool) {
@@ -69,7 +69,9 @@ func KindOf(t p11.AttributeType) Kind {
 	return kindOf[t]
 }
 
-func hasSubtypes(c p11.ObjectClass) bool { return isKey(c) || c == p11.CKO_CERTIFICATE }
+func hasSubtypes(c p11.ObjectClass) bool {
+	return isKey(c) || c == p11.CKO_CERTIFICATE || c == p11.CKO_DOMAIN_PARAMETERS
+}
 
 func isKey(c p11.ObjectClass) bool {
 	return c == p11.CKO_PUBLIC_KEY || c == p11.CKO_PRIVATE_KEY || c == p11.CKO_SECRET_KEY || c == p11.CKO_OTP_KEY

@@ -34,6 +34,8 @@ var kems = []kem{
 	{m: Mech(p11.CKM_ECDH1_DERIVE, p11.ECDH1Params{KDF: p11.CKD_NULL}), key: p11.CKK_EC_MONTGOMERY, template: secret, rejects: true},
 	{m: Mech(p11.CKM_ECDH1_COFACTOR_DERIVE, p11.ECDH1Params{KDF: p11.CKD_NULL}), key: p11.CKK_EC, template: aes16},
 	{m: Mech(p11.CKM_ML_KEM), key: p11.CKK_ML_KEM, template: secret, rejects: true},
+	{m: Mech(p11.CKM_DH_PKCS_DERIVE), key: p11.CKK_DH, template: secret},
+	{m: Mech(p11.CKM_X9_42_DH_DERIVE, p11.X942DH1Params{KDF: p11.CKD_SHA1_KDF_CONCATENATE}), key: p11.CKK_X9_42_DH, template: aes16},
 }
 
 func (k *kem) name() string { return k.m.Type.String() + " with " + k.key.String() }
@@ -285,6 +287,13 @@ func TestEncapsulationAsksForItsAttributes(t *testing.T) {
 		}
 		if p, is := k.m.Params.(p11.ECDH1Params); is {
 			p.Public = KeyOf(k.key).Public.Bytes(p11.CKA_EC_POINT)
+			_, err := h.EncapsulateKey(s, Mech(k.m.Type, p), pub, k.template, room())
+			h.Want(err, p11.CKR_MECHANISM_PARAM_INVALID)
+			_, err = h.DecapsulateKey(s, Mech(k.m.Type, p), priv, k.template, ciphertext)
+			h.Want(err, p11.CKR_MECHANISM_PARAM_INVALID)
+		}
+		if p, is := k.m.Params.(p11.X942DH1Params); is {
+			p.Public = KeyOf(k.key).Public.Bytes(p11.CKA_VALUE)
 			_, err := h.EncapsulateKey(s, Mech(k.m.Type, p), pub, k.template, room())
 			h.Want(err, p11.CKR_MECHANISM_PARAM_INVALID)
 			_, err = h.DecapsulateKey(s, Mech(k.m.Type, p), priv, k.template, ciphertext)

@@ -152,6 +152,11 @@ func keysFor(h *Host, s p11.SessionHandle, t p11.KeyType) (out []halves) {
 		}
 		return out
 	}
+	for _, m := range registry.Mechanisms() {
+		if gen, _ := registry.Lookup(m); gen.Domain && gen.Keys[0] == t {
+			return []halves{domainPair(h, s, gen, uses)}
+		}
+	}
 	if t == p11.CKK_RSA {
 		pub, priv := importPair(h, s, KeyOf(t))
 		return []halves{{pub, priv, 0}}
@@ -189,6 +194,41 @@ var parameterSets = map[p11.KeyType][]struct {
 	},
 }
 
+// domainPair makes a pair of generated domain parameters.
+func domainPair(h *Host, s p11.SessionHandle, gen *mech.Mechanism, uses attr.Values) halves {
+	h.Helper()
+	t := gen.Keys[0]
+	domain := generateDomain(h, s, gen)
+	template := attr.Values{}
+	for _, a := range []p11.AttributeType{p11.CKA_PRIME, p11.CKA_SUBPRIME, p11.CKA_BASE} {
+		if table, _ := attr.Lookup(p11.CKO_PUBLIC_KEY, uint64(t)); table.Find(a) != nil {
+			template = append(template, attr.NewBytes(a, h.Read(s, domain, a)))
+		}
+	}
+	if _, err := h.DeriveKey(s, Mech(p11.CKM_SHA256_KEY_DERIVATION), domain, nil); p11.Code(err) != p11.CKR_KEY_HANDLE_INVALID {
+		h.Errorf("domain parameters as a key: %v", err)
+	}
+	h.Must(h.DestroyObject(s, domain))
+	pairs := map[p11.KeyType]p11.MechanismType{
+		p11.CKK_DH: p11.CKM_DH_PKCS_KEY_PAIR_GEN, p11.CKK_X9_42_DH: p11.CKM_X9_42_DH_KEY_PAIR_GEN, p11.CKK_DSA: p11.CKM_DSA_KEY_PAIR_GEN,
+	}
+	pub, priv, err := h.GenerateKeyPair(s, Mech(pairs[t]), template, Join(uses))
+	h.Must(err)
+	return halves{pub, priv, 0}
+}
+
+// generateDomain makes domain parameters of 1024 bits.
+func generateDomain(h *Host, s p11.SessionHandle, gen *mech.Mechanism) p11.ObjectHandle {
+	h.Helper()
+	template := attr.Values{attr.NewULong(p11.CKA_PRIME_BITS, 1024)}
+	if table, _ := attr.Lookup(p11.CKO_DOMAIN_PARAMETERS, uint64(gen.Keys[0])); table.Find(p11.CKA_SUBPRIME_BITS) != nil {
+		template = append(template, attr.NewULong(p11.CKA_SUBPRIME_BITS, 160))
+	}
+	o, err := h.GenerateKey(s, Mech(gen.Type), template)
+	h.Must(err)
+	return o
+}
+
 func TestEveryMechanismDoesWhatItSays(t *testing.T) {
 	Each(t, func(h *Host) {
 		s := h.User()
@@ -222,7 +262,9 @@ func TestEveryMechanismDoesWhatItSays(t *testing.T) {
 				if row.Digest != nil {
 					digests(h, s, Mech(m, params[0]))
 				}
-				if row.Generate != nil {
+				if row.Domain {
+					h.Must(h.DestroyObject(s, generateDomain(h, s, row)))
+				} else if row.Generate != nil {
 					generates(h, s, m, row)
 				}
 				for _, t := range row.Keys {
@@ -235,6 +277,7 @@ func TestEveryMechanismDoesWhatItSays(t *testing.T) {
 							if row.Params == p11.ParamECDH1 {
 								try = ecdhSamples(h, s, k)
 							}
+							try = append(try, publicSamples(h, s, row.Params, k)...)
 							derives(h, s, m, k, try)
 						}
 						if row.Encapsulate != nil && parameterSets[t] != nil { // the others have a test of their own
@@ -289,6 +332,20 @@ func ecdhSamples(h *Host, s p11.SessionHandle, k halves) []p11.Params {
 		p11.ECDH1Params{KDF: p11.CKD_NULL, Public: point},
 		p11.ECDH1Params{KDF: p11.CKD_SHA256_KDF, Public: point, Shared: []byte("shared")},
 	}
+}
+
+// publicSamples name the key's own public value as the other party's.
+func publicSamples(h *Host, s p11.SessionHandle, kind p11.ParamKind, k halves) []p11.Params {
+	switch kind {
+	case p11.OptionalPublicValue:
+		return []p11.Params{p11.PublicValue(h.Read(s, k.public, p11.CKA_VALUE))}
+	case p11.ParamX942DH1:
+		return []p11.Params{
+			p11.X942DH1Params{KDF: p11.CKD_NULL, Public: h.Read(s, k.public, p11.CKA_VALUE)},
+			p11.X942DH1Params{KDF: p11.CKD_SHA1_KDF_CONCATENATE, Public: h.Read(s, k.public, p11.CKA_VALUE), OtherInfo: []byte("info")},
+		}
+	}
+	return nil
 }
 
 // derives derives keys of the first length that the mechanism has bytes for.

@@ -157,7 +157,10 @@ type pair struct {
 var curveOIDs = map[string]string{
 	"P-224": "\x06\x05\x2b\x81\x04\x00\x21", "P-256": "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
 	"P-384": "\x06\x05\x2b\x81\x04\x00\x22", "P-521": "\x06\x05\x2b\x81\x04\x00\x23",
-	"Ed25519": "\x06\x03\x2b\x65\x70", "Ed448": "\x06\x03\x2b\x65\x71", "X25519": "\x06\x03\x2b\x65\x6e", "X448": "\x06\x03\x2b\x65\x6f",
+	"secp256k1": "\x06\x05\x2b\x81\x04\x00\x0a", "brainpoolP256r1": "\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x07",
+	"brainpoolP320r1": "\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x09", "brainpoolP384t1": "\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x0c",
+	"brainpoolP512r1": "\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x0d",
+	"Ed25519":         "\x06\x03\x2b\x65\x70", "Ed448": "\x06\x03\x2b\x65\x71", "X25519": "\x06\x03\x2b\x65\x6e", "X448": "\x06\x03\x2b\x65\x6f",
 }
 
 // pair returns the pair of a kind: a curve's name, or RSA.
@@ -185,15 +188,21 @@ func (x *bench) generate(kind string) *pair {
 	case 'X':
 		m = p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN
 	}
-	if kind[0] == 'P' || kind[0] == 'X' {
+	if m == p11.CKM_EC_KEY_PAIR_GEN || kind[0] == 'X' {
 		private = Join(private, Yes(p11.CKA_DERIVE))
 	}
 	if kind[0] == 'X' {
 		private = Join(private, No(p11.CKA_SIGN))
 	}
+	return x.keep(kind, m, attr.Values{public}, private)
+}
+
+// keep generates a pair and what OpenSSL needs of it.
+func (x *bench) keep(kind string, m p11.MechanismType, public, private attr.Values) *pair {
+	x.Helper()
 	p := &pair{}
 	var err error
-	p.pub, p.priv, err = x.GenerateKeyPair(x.s, Mech(m), attr.Values{public}, private)
+	p.pub, p.priv, err = x.GenerateKeyPair(x.s, Mech(m), public, private)
 	x.Must(err)
 	p.spki = x.Read(x.s, p.pub, p11.CKA_PUBLIC_KEY_INFO)
 	if again := x.Read(x.s, p.priv, p11.CKA_PUBLIC_KEY_INFO); !bytes.Equal(again, p.spki) {

@@ -140,6 +140,8 @@ func agreements(x *bench) {
 			})
 		}
 	}
+	x.furtherECDH(family)
+	x.finiteFields(family)
 }
 
 func goECDH(pkcs8, spki []byte) ([]byte, error) {

@@ -129,6 +129,8 @@ func signatures(x *bench) {
 		x.ecdsa(curve)
 	}
 	x.eddsa()
+	x.furtherECDSA()
+	x.dsa()
 }
 
 // pairOf is a signature in the DER that OpenSSL and Go have.

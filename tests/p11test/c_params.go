@@ -78,6 +78,14 @@ func (a *arena) params(params p11.Params) (unsafe.Pointer, int) {
 		c := C.CK_ECDH_AES_KEY_WRAP_PARAMS{ulAESKeyBits: C.CK_ULONG(p.AESKeyBits), kdf: C.CK_EC_KDF_TYPE(p.KDF)}
 		c.pSharedData, c.ulSharedDataLen = a.bytes(p.Shared)
 		return put(a, c)
+	case p11.PublicValue:
+		b, n := a.bytes(p)
+		return unsafe.Pointer(b), int(n)
+	case p11.X942DH1Params:
+		c := C.CK_X9_42_DH1_DERIVE_PARAMS{kdf: C.CK_X9_42_DH_KDF_TYPE(p.KDF)}
+		c.pOtherInfo, c.ulOtherInfoLen = a.bytes(p.OtherInfo)
+		c.pPublicData, c.ulPublicDataLen = a.bytes(p.Public)
+		return put(a, c)
 	case p11.EdDSAParams:
 		c := C.CK_EDDSA_PARAMS{phFlag: flag(p.Prehash)}
 		c.pContextData, c.ulContextDataLen = a.bytes(p.Context)

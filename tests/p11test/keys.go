@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
+	"coffer/mech"
 	"coffer/p11"
 	"coffer/p11/attr"
 )
@@ -71,9 +72,20 @@ var Keys = sync.OnceValue(func() []*Key {
 	}
 })
 
-// KeyOf returns the first of Keys of a type.
+// numberKeys are those over finite fields, for the tests that ask for them: they
+// take their time.
+var numberKeys = sync.OnceValue(func() []*Key {
+	return []*Key{fieldKey("DH", p11.CKK_DH), fieldKey("X9.42", p11.CKK_X9_42_DH)}
+})
+
+// KeyOf returns the first of Keys of a type, or that over a finite field.
 func KeyOf(t p11.KeyType) *Key {
 	for _, k := range Keys() {
+		if k.Type == t {
+			return k
+		}
+	}
+	for _, k := range numberKeys() {
 		if k.Type == t {
 			return k
 		}
@@ -220,6 +232,23 @@ func ecKey() *Key {
 	peer := must(ecdh.P256().GenerateKey(rand.Reader))
 	out.Uses, out.Proof = Yes(p11.CKA_DERIVE), agrees(peer.PublicKey().Bytes())
 	return out
+}
+
+// fieldKey is a pair in the group of the 2048-bit prime of RFC 7919.
+func fieldKey(name string, t p11.KeyType) *Key {
+	reg := mech.NewRegistry(mech.All()...)
+	gen := must(reg.Lookup(p11.CKM_DH_PKCS_PARAMETER_GEN))
+	domain := must(gen.Generate(nil, attr.Values{attr.NewULong(p11.CKA_PRIME_BITS, 2048)}))
+	prime := new(big.Int).SetBytes(domain.Bytes(p11.CKA_PRIME))
+	x := random(40)
+	x[0] |= 0x80
+	y := new(big.Int).Exp(big.NewInt(2), new(big.Int).SetBytes(x), prime)
+	if t == p11.CKK_X9_42_DH {
+		domain = append(domain, attr.NewBytes(p11.CKA_SUBPRIME, new(big.Int).Rsh(prime, 1).Bytes()))
+	}
+	k := pair(name, t, Join(domain, attr.Values{Value(y.Bytes())}), Join(domain, attr.Values{Value(x)}))
+	k.Secrets = []p11.AttributeType{p11.CKA_VALUE}
+	return k
 }
 
 func edwardsKey() *Key {

@@ -19,7 +19,7 @@ func certificateKind(template attr.Values) (kind, error) {
 		return kind{}, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "certificates of type %v are not supported", p11.CertificateType(t))
 	}
 	table, _ := attr.Lookup(p11.CKO_CERTIFICATE, t)
-	return kind{p11.CKO_CERTIFICATE, table, nil}, nil
+	return kind{class: p11.CKO_CERTIFICATE, table: table}, nil
 }
 
 // completeCertificate fills in CKA_CHECK_VALUE and, as the standard

@@ -48,7 +48,7 @@ func (f *Factory) changed(o *Object, id ID, values attr.Values) (*Object, error)
 	if len(values.Bytes(p11.CKA_CHECK_VALUE)) == 0 || o.class == p11.CKO_SECRET_KEY && guessable(o.table, values) {
 		values = values.Without(p11.CKA_CHECK_VALUE)
 	}
-	k := kind{o.class, o.table, o.row}
+	k := kind{class: o.class, table: o.table, row: o.row}
 	info := values.Bytes(p11.CKA_PUBLIC_KEY_INFO)
 	if o.row != nil && len(info) > 0 && !bytes.Equal(info, o.values.Bytes(p11.CKA_PUBLIC_KEY_INFO)) {
 		material, err := o.Material()

@@ -185,10 +185,13 @@ func (f *Factory) withDefaults(k kind, o origin, given, checked attr.Values) att
 // derivation mechanisms of this module share, as in "Elliptic curve
 // Diffie-Hellman key derivation").
 func withOrigin(k kind, o origin, values attr.Values) attr.Values {
+	generated := o.how == attr.Generate
+	if k.domain != nil {
+		return values.With(attr.NewBool(p11.CKA_LOCAL, generated))
+	}
 	if k.row == nil {
 		return values
 	}
-	generated := o.how == attr.Generate
 	always, never := generated, generated
 	if o.how == attr.Derive {
 		always, never = true, true

@@ -29,10 +29,14 @@ type origin struct {
 	bases     []*Object         // of Derive
 }
 
-// Generate drafts the key of a C_GenerateKey template. m is a mechanism with
+// Generate drafts the key, or the domain parameters, of a C_GenerateKey
+// template. m is a mechanism with
 // Generate; the template's CKA_CLASS and CKA_KEY_TYPE may be missing but must
 // agree with it.
 func (f *Factory) Generate(m *mech.Mechanism, template attr.Values, who Actor) (*Draft, error) {
+	if m.Domain {
+		return f.generate(m, p11.CKO_DOMAIN_PARAMETERS, template, who)
+	}
 	return f.generate(m, p11.CKO_SECRET_KEY, template, who)
 }
 
@@ -70,7 +74,7 @@ func (f *Factory) generate(m *mech.Mechanism, class p11.ObjectClass, template at
 	}
 	// The length of a key type that has only one need not be given, whatever
 	// the footnote says (ChaCha20 in libraries written for other modules).
-	if k.row.Secret && len(k.row.Lengths) == 1 && k.table.Find(p11.CKA_VALUE_LEN) != nil && !template.Has(p11.CKA_VALUE_LEN) {
+	if k.row != nil && k.row.Secret && len(k.row.Lengths) == 1 && k.table.Find(p11.CKA_VALUE_LEN) != nil && !template.Has(p11.CKA_VALUE_LEN) {
 		template = template.With(attr.NewULong(p11.CKA_VALUE_LEN, k.row.Lengths[0]))
 	}
 	return f.draft(k, origin{how: attr.Generate, mechanism: m.Type}, template, who)

@@ -57,9 +57,10 @@ func abilities(reg *mech.Registry) map[p11.KeyType]p11.Flags {
 
 // kind is what the class and subtype of a template say of an object.
 type kind struct {
-	class p11.ObjectClass
-	table attr.Table
-	row   *mech.KeyType // nil for what is no key
+	class  p11.ObjectClass
+	table  attr.Table
+	row    *mech.KeyType // nil for what is no key
+	domain *mech.KeyType // that domain parameters are for
 }
 
 // kindOf finds the kind of a template that has its class and subtype. What
@@ -73,11 +74,13 @@ func kindOf(reg *mech.Registry, template attr.Values) (kind, error) {
 	switch class {
 	case p11.CKO_DATA:
 		table, _ := attr.Lookup(class, 0)
-		return kind{class, table, nil}, nil
+		return kind{class: class, table: table}, nil
 	case p11.CKO_CERTIFICATE:
 		return certificateKind(template)
 	case p11.CKO_PUBLIC_KEY, p11.CKO_PRIVATE_KEY, p11.CKO_SECRET_KEY:
 		return keyKind(reg, class, template)
+	case p11.CKO_DOMAIN_PARAMETERS:
+		return domainKind(reg, template)
 	}
 	if slices.Contains(p11.KnownObjectClasss(), class) {
 		return kind{}, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "objects of class %v cannot be created on this token", class)
@@ -98,7 +101,23 @@ func keyKind(reg *mech.Registry, class p11.ObjectClass, template attr.Values) (k
 	if !ok || row.Secret != (class == p11.CKO_SECRET_KEY) {
 		return kind{}, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "a key of type %v is not of class %v", t, class)
 	}
-	return kind{class, table, row}, nil
+	return kind{class: class, table: table, row: row}, nil
+}
+
+func domainKind(reg *mech.Registry, template attr.Values) (kind, error) {
+	t, ok := template.KeyType()
+	if !ok {
+		return kind{}, p11.Errorf(p11.CKR_TEMPLATE_INCOMPLETE, "CKA_KEY_TYPE is needed")
+	}
+	row, err := reg.KeyType(t)
+	if err != nil {
+		return kind{}, err
+	}
+	table, ok := attr.Lookup(p11.CKO_DOMAIN_PARAMETERS, uint64(t))
+	if !ok || row.Domain == nil {
+		return kind{}, p11.Errorf(p11.CKR_TEMPLATE_INCONSISTENT, "keys of type %v have no domain parameters", t)
+	}
+	return kind{class: p11.CKO_DOMAIN_PARAMETERS, table: table, domain: row}, nil
 }
 
 // Create makes the object of a C_CreateObject template. Nothing is stored; the

@@ -177,6 +177,12 @@ func complete(k kind, how attr.How, values attr.Values) (attr.Values, parsed, er
 		return values, parsed{}, err
 	case p11.CKO_PUBLIC_KEY, p11.CKO_PRIVATE_KEY:
 		return completePair(k, how, values)
+	case p11.CKO_DOMAIN_PARAMETERS:
+		more, err := k.domain.Domain(values)
+		if err != nil {
+			return nil, parsed{}, err
+		}
+		return values.With(more...), parsed{}, nil
 	case p11.CKO_CERTIFICATE:
 		values, err := completeCertificate(values)
 		return values, parsed{}, err

@@ -31,6 +31,8 @@ func TestEveryGenerator(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch {
+		case m.Domain:
+			t.Run(typ.String(), func(t *testing.T) { domainLife(t, f, m) })
 		case m.Generate != nil && m.Params == p11.ParamNone:
 			t.Run(typ.String(), func(t *testing.T) { secretLife(t, f, m) })
 		case m.GeneratePair != nil:
@@ -69,8 +71,79 @@ func secretLife(t *testing.T, f *Factory, m *mech.Mechanism) {
 	live(t, f, o)
 }
 
+var domainSize = attr.Values{attr.NewULong(p11.CKA_PRIME_BITS, 1024), attr.NewULong(p11.CKA_SUBPRIME_BITS, 160)}
+
+// domainFor generates domain parameters for keys of a type, nil if it has none.
+func domainFor(t *testing.T, reg *mech.Registry, kt p11.KeyType) attr.Values {
+	t.Helper()
+	for _, typ := range reg.Mechanisms() {
+		if m, _ := reg.Lookup(typ); m.Domain && m.Keys[0] == kt {
+			values, err := m.Generate(nil, domainSize)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return values
+		}
+	}
+	return nil
+}
+
+// domainLife takes domain parameters through their life: generated, stored,
+// created again.
+func domainLife(t *testing.T, f *Factory, m *mech.Mechanism) {
+	table, ok := attr.Lookup(p11.CKO_DOMAIN_PARAMETERS, uint64(m.Keys[0]))
+	if !ok {
+		t.Fatal("the class has no such table")
+	}
+	var template attr.Values
+	for _, v := range domainSize {
+		if table.Find(v.Type) != nil {
+			template = append(template, v)
+		}
+	}
+	d, err := f.Generate(m, template, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := m.Generate(nil, d.Want())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := d.Finish(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, o, class(p11.CKO_DOMAIN_PARAMETERS), keyType(m.Keys[0]), on(p11.CKA_LOCAL), off(p11.CKA_PRIVATE), template[0])
+	if _, err := o.Material(); p11.Code(err) != p11.CKR_KEY_HANDLE_INVALID || o.IsKey() {
+		t.Errorf("they can be used as a key: %v", err)
+	}
+	public, secret := o.Split()
+	stored, err := Join(o.ID(), o.Class(), public, secret, f.reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again attr.Values
+	for _, s := range stored.table {
+		if s.Notes&attr.N2 == 0 && stored.values.Has(s.Type) {
+			again = append(again, attr.Value{Type: s.Type, Raw: stored.values.Bytes(s.Type)})
+		}
+	}
+	created, err := f.Create(again, user)
+	if err != nil {
+		t.Fatalf("created from their own attributes: %v", err)
+	}
+	want(t, created, off(p11.CKA_LOCAL), template[0])
+	_, err = f.Create(again.With(str(p11.CKA_PRIME, "not a prime")), user)
+	if p11.Code(err) != p11.CKR_KEY_SIZE_RANGE && p11.Code(err) != p11.CKR_DOMAIN_PARAMS_INVALID {
+		t.Errorf("domain parameters of no prime: %v", err)
+	}
+}
+
 func pairLife(t *testing.T, f *Factory, m *mech.Mechanism) {
 	template, ok := pairTemplates[m.Type]
+	if domain := domainFor(t, f.reg, m.Keys[0]); domain != nil {
+		template, ok = domain, true
+	}
 	if !ok {
 		t.Skip("no template for this mechanism in pairTemplates")
 	}
