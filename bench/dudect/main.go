@@ -1,4 +1,5 @@
-// Command dudect looks for secrets in the time that RSA takes: each test makes
+// Command dudect looks for secrets in the time that RSA, and the checks of
+// paddings, tags and MACs take: each test makes
 // inputs of two classes, in random order, times what is done with each, and
 // compares the two sets of times by Welch's t-test (Reparaz, Balasch,
 // Verbauwhede: Dude, is my code constant time?, 2017).
@@ -22,6 +23,7 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -93,7 +95,7 @@ func main() {
 	runtime.LockOSThread()
 	leaks, found := 0, false
 	fmt.Printf("%-60s %8s\n", "classes", "largest t")
-	for i, t := range append([]test{control()}, rsaTests()...) {
+	for i, t := range slices.Concat([]test{control()}, rsaTests(), secretTests()) {
 		if !which.MatchString(t.name) {
 			continue
 		}
