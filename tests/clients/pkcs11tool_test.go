@@ -134,9 +134,10 @@ func TestPKCS11ToolSeesSlotsMechanismsAndInfo(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, slots)
 		}
 	}
+	// 0.23 has no names for the functions that version 3.0 and 3.2 brought.
 	mechanisms := b.tool("--list-mechanisms")
 	for _, want := range []string{
-		"RSA-PKCS, keySize={1024,8192}, encrypt, decrypt, sign, sign_recover, verify, verify_recover, wrap, unwrap\n",
+		"RSA-PKCS, keySize={1024,8192}, encrypt, decrypt, sign, sign_recover, verify, verify_recover, wrap, unwrap, other flags=",
 		"ECDSA-KEY-PAIR-GEN, keySize={224,521}, generate_key_pair, EC F_P, EC OID, EC uncompressed, EC compressed, EC curve name\n",
 		"EDDSA, ", "ECDH1-DERIVE, ", "AES-GCM, keySize={16,32}, encrypt, decrypt", "SHA256, digest\n",
 	} {
