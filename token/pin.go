@@ -2,6 +2,7 @@ package token
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -72,10 +73,15 @@ func (m *Module) ofToken(t *token, err error) error {
 	label := ""
 	if kv, ok, _ := m.get(slotKey(t.slot)); ok {
 		if rec, rerr := unmarshalToken(kv.Value); rerr == nil {
-			label = fmt.Sprintf(", labelled %q", rec.Label)
+			label = fmt.Sprintf("%q ", rec.Label)
 		}
 	}
-	return p11.Errorf(p11.Code(err), "the token in slot %d%s: %w", t.slot, label, err)
+	cause := err
+	var coded *p11.Error
+	if errors.As(err, &coded) {
+		cause = coded.Cause // the code is said once
+	}
+	return p11.Errorf(p11.Code(err), "the token %sin slot %d: %w", label, t.slot, cause)
 }
 
 // countFailure adds one to the failures and returns their number, this try's
