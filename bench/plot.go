@@ -34,8 +34,16 @@ type bar struct {
 	limits []float64
 }
 
-// writePlots draws how many times coffer's each contender's number is.
+// writePlots draws how many times coffer's each contender's number is, where there are contenders.
 func (rep report) writePlots(name, group string) error {
+	bars := rep.bars(group)
+	if len(bars) == 0 {
+		return nil
+	}
+	return rep.file(name+".svg", func(out io.Writer) { plot(out, group, bars) })
+}
+
+func (rep report) bars(group string) []bar {
 	var bars []bar
 	for _, r := range rep.of(group) {
 		b := bar{title: r.Title}
@@ -53,10 +61,7 @@ func (rep report) writePlots(name, group string) error {
 			bars = append(bars, b)
 		}
 	}
-	if len(bars) == 0 {
-		return nil
-	}
-	return rep.file(name+".svg", func(out io.Writer) { plot(out, group, bars) })
+	return bars
 }
 
 // plot has a line for each bar on a logarithmic scale; right of 1 coffer is faster or smaller.

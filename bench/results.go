@@ -45,7 +45,9 @@ func (rep report) figures() []byte {
 	rep.print(&out)
 	fmt.Fprint(&out, "```\n\n")
 	for _, group := range rep.groups() {
-		fmt.Fprintf(&out, "![%s](plots/%s.svg)\n", group, fileName(group))
+		if len(rep.bars(group)) > 0 {
+			fmt.Fprintf(&out, "![%s](plots/%s.svg)\n", group, fileName(group))
+		}
 	}
 	fmt.Fprintln(&out)
 	return out.Bytes()
