@@ -68,7 +68,7 @@ type Key interface {
 	// or eight times the length of a secret.
 	Bits() int
 	// Material returns what KeyType.Parse made of the object's attributes:
-	// []byte for a secret key, *rsa.PrivateKey, *ecdsa.PublicKey and so on. It
+	// []byte for a secret key, a type of the family's own for the others. It
 	// is parsed once for each revision of the object and must not be changed.
 	// The bytes of a secret key are good until the constructor that asked for
 	// them returns, everything else until the Op is wiped.
