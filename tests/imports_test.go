@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"p11":                      {},
 	"p11/gen":                  {},
 	"p11/attr":                 {"p11"},
-	"mech":                     {"p11", "p11/attr", "mech/internal/aesblocks", "mech/internal/rsacrt", "mech/internal/ecsig", "mech/internal/mldsa", "mech/internal/p521"},
+	"mech":                     {"p11", "p11/attr", "mech/internal/aesblocks", "mech/internal/rsacrt", "mech/internal/ecsig", "mech/internal/mldsa", "mech/internal/p521", "mech/internal/slhdsa"},
 	"mech/internal/aesblocks":  {},
 	"mech/internal/ecsig":      {},
 	"mech/internal/mldsa":      {},
@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"cshim":                    {"p11", "p11/attr", "store/stores", "token", "token/settings"},
 	"cshim/gen":                {},
 	"cmd/coffer":               {"mech", "p11", "p11/attr", "store", "store/stores", "token", "token/seal", "token/settings"},
+	"mech/internal/slhdsa":    {},
 }
 
 // free may import anything: they look at the product from outside.
