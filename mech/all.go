@@ -29,6 +29,7 @@ func All() []Family {
 		montgomeryFamily,
 		pbkdf2Family,
 		rsaFamily,
+		slhdsaFamily,
 		tlsFamily,
 		xtsFamily,
 	}

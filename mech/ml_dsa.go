@@ -1,8 +1,6 @@
 package mech
 
 import (
-	"crypto/rand"
-
 	"coffer/mech/internal/mldsa"
 	"coffer/p11"
 )
@@ -38,11 +36,7 @@ type mldsaScheme struct{ set *mldsa.Set }
 
 func (mldsaScheme) seedSize() int { return mldsa.SeedSize }
 
-func (s mldsaScheme) generate() []byte {
-	seed := make([]byte, mldsa.SeedSize)
-	rand.Read(seed)
-	return seed
-}
+func (s mldsaScheme) generate() ([]byte, setPrivate, error) { return generateSeeded(s) }
 
 func (s mldsaScheme) grow(seed []byte) (setPrivate, error) {
 	k, err := s.set.FromSeed(seed)

@@ -55,11 +55,7 @@ type mlkemScheme struct{ kem.Scheme }
 
 func (s mlkemScheme) seedSize() int { return s.SeedSize() }
 
-func (s mlkemScheme) generate() []byte {
-	seed := make([]byte, s.SeedSize())
-	rand.Read(seed)
-	return seed
-}
+func (s mlkemScheme) generate() ([]byte, setPrivate, error) { return generateSeeded(s) }
 
 func (s mlkemScheme) grow(seed []byte) (setPrivate, error) {
 	_, private := s.DeriveKeyPair(seed)

@@ -7,7 +7,7 @@ import (
 	"coffer/p11/attr"
 )
 
-var pairTypes = []p11.KeyType{p11.CKK_RSA, p11.CKK_EC, p11.CKK_EC_EDWARDS, p11.CKK_EC_MONTGOMERY, p11.CKK_ML_DSA, p11.CKK_ML_KEM}
+var pairTypes = []p11.KeyType{p11.CKK_RSA, p11.CKK_EC, p11.CKK_EC_EDWARDS, p11.CKK_EC_MONTGOMERY, p11.CKK_ML_DSA, p11.CKK_ML_KEM, p11.CKK_SLH_DSA}
 
 // FuzzPKCS8 reads anything as a private key of every type: what is read makes
 // a key that can be written and read again, or is refused with a code.
@@ -21,6 +21,7 @@ func FuzzPKCS8(f *testing.F) {
 		{p11.CKM_EC_EDWARDS_KEY_PAIR_GEN, p11.CKK_EC_EDWARDS, ecParams(curveOIDs["edwards25519"])},
 		{p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, p11.CKK_EC_MONTGOMERY, ecParams(curveOIDs["curve448"])},
 		{p11.CKM_ML_DSA_KEY_PAIR_GEN, p11.CKK_ML_DSA, setValues(p11.CKP_ML_DSA_44, nil, nil)},
+		{p11.CKM_SLH_DSA_KEY_PAIR_GEN, p11.CKK_SLH_DSA, setValues(p11.CKP_SLH_DSA_SHA2_128F, nil, nil)},
 		{p11.CKM_ML_KEM_KEY_PAIR_GEN, p11.CKK_ML_KEM, setValues(p11.CKP_ML_KEM_512, nil, nil)},
 		{p11.CKM_RSA_PKCS_KEY_PAIR_GEN, p11.CKK_RSA, attr.Values{attr.NewULong(p11.CKA_MODULUS_BITS, 1024)}},
 	} {

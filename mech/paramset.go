@@ -2,6 +2,7 @@ package mech
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/subtle"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -37,9 +38,9 @@ type paramSet struct {
 // A setScheme makes the keys of a parameter set. The secrets in the slices given
 // are their owner's, those in the slices returned the caller's to wipe.
 type setScheme interface {
-	// generate returns the seed of a new key, or, if the scheme has no seeds,
-	// CKA_VALUE.
-	generate() []byte
+	// generate returns a new key and its seed, or, if the scheme has no seeds,
+	// its CKA_VALUE.
+	generate() ([]byte, setPrivate, error)
 	// openPublic returns the key of CKA_VALUE of a public key, of the right length.
 	openPublic(value []byte) (any, error)
 	// openPrivate returns the key of CKA_VALUE, of the right length, and checks
@@ -53,6 +54,14 @@ type seededScheme interface {
 	seedSize() int
 	// grow returns the key of a seed, of the right length.
 	grow(seed []byte) (setPrivate, error)
+}
+
+// generateSeeded is generate for a scheme with seeds.
+func generateSeeded(s seededScheme) ([]byte, setPrivate, error) {
+	seed := make([]byte, s.seedSize())
+	rand.Read(seed)
+	key, err := s.grow(seed)
+	return seed, key, err
 }
 
 // A setPrivate is a private key ready for use.
@@ -217,22 +226,15 @@ func (ps paramSets) generate(_ p11.Params, public, _ attr.Values) (pub, priv att
 		return nil, nil, err
 	}
 	id := attr.NewULong(p11.CKA_PARAMETER_SET, set.id)
-	secret := set.scheme.generate()
-	scheme, seeded := set.scheme.(seededScheme)
-	var key setPrivate
-	if seeded {
-		key, err = scheme.grow(secret)
-		priv = attr.Values{attr.NewBytes(p11.CKA_SEED, secret)}
-	} else {
-		key, err = set.scheme.openPrivate(secret)
-		priv = attr.Values{attr.NewBytes(p11.CKA_VALUE, secret)}
-	}
+	secret, key, err := set.scheme.generate()
 	if err != nil {
 		return nil, nil, err
 	}
 	defer key.wipe()
-	if seeded {
-		priv = append(priv, attr.NewBytes(p11.CKA_VALUE, key.private()))
+	if _, seeded := set.scheme.(seededScheme); seeded {
+		priv = attr.Values{attr.NewBytes(p11.CKA_SEED, secret), attr.NewBytes(p11.CKA_VALUE, key.private())}
+	} else {
+		priv = attr.Values{attr.NewBytes(p11.CKA_VALUE, secret)}
 	}
 	pub = attr.Values{id, attr.NewBytes(p11.CKA_VALUE, bytes.Clone(key.public()))}
 	return pub, append(priv, id), nil

@@ -105,6 +105,8 @@ var pairVectorTests = map[string]func(*testing.T){
 	"CKM_ECDH_*KEY_WRAP":   TestECDHAESKeyWrap,
 	"CKM_ML_DSA":           TestMLDSAVectors,
 	"CKM_ML_KEM":           TestMLKEMVectors,
+	"CKM_SLH_DSA":          TestSLHDSAVerification,
+	"CKM_HASH_SLH_DSA*":    TestSLHDSAVerification,
 	"CKM_HASH_ML_DSA*":     TestHashMLDSA,
 }
 

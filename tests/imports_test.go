@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"cshim":                    {"p11", "p11/attr", "store/stores", "token", "token/settings"},
 	"cshim/gen":                {},
 	"cmd/coffer":               {"mech", "p11", "p11/attr", "store", "store/stores", "token", "token/seal", "token/settings"},
-	"mech/internal/slhdsa":    {},
+	"mech/internal/slhdsa":     {},
 }
 
 // free may import anything: they look at the product from outside.

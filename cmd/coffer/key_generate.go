@@ -28,7 +28,8 @@ func (a *app) keyGenerate() *cobra.Command {
 that expects to find its key there. It takes the user PIN.
 
 The types are ` + strings.Join(keyTypeExamples(), ", ") + `: the size of a
-generic or HKDF secret is in bytes, that of others in bits.
+generic or HKDF secret is in bytes, that of others in bits; ML-DSA, ML-KEM and
+SLH-DSA have parameter sets.
 
 The key is sensitive and private. It cannot leave the token unless it is
 --extractable, and then only wrapped by another key. --usage says what it may be

@@ -47,6 +47,7 @@ var keyTypes = []keyType{
 	{"x448", p11.CKK_EC_MONTGOMERY, p11.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, nameCurve, []string{"derive"}, "x448"},
 	{"ml-dsa", p11.CKK_ML_DSA, p11.CKM_ML_DSA_KEY_PAIR_GEN, ofSet, []string{"sign"}, "ml-dsa:65"},
 	{"ml-kem", p11.CKK_ML_KEM, p11.CKM_ML_KEM_KEY_PAIR_GEN, ofSet, []string{"decapsulate"}, "ml-kem:768"},
+	{"slh-dsa", p11.CKK_SLH_DSA, p11.CKM_SLH_DSA_KEY_PAIR_GEN, ofSet, []string{"sign"}, "slh-dsa:sha2-128f"},
 	{"generic", p11.CKK_GENERIC_SECRET, p11.CKM_GENERIC_SECRET_KEY_GEN, keyBytes, []string{"sign", "verify", "derive"}, "generic:32"},
 	{"hkdf", p11.CKK_HKDF, p11.CKM_HKDF_KEY_GEN, keyBytes, []string{"derive"}, "hkdf:32"},
 }
@@ -79,6 +80,14 @@ var parameterSets = map[p11.KeyType][]struct {
 	id   uint64
 }{
 	p11.CKK_ML_KEM: {{"512", p11.CKP_ML_KEM_512}, {"768", p11.CKP_ML_KEM_768}, {"1024", p11.CKP_ML_KEM_1024}},
+	p11.CKK_SLH_DSA: {
+		{"sha2-128s", p11.CKP_SLH_DSA_SHA2_128S}, {"sha2-128f", p11.CKP_SLH_DSA_SHA2_128F},
+		{"sha2-192s", p11.CKP_SLH_DSA_SHA2_192S}, {"sha2-192f", p11.CKP_SLH_DSA_SHA2_192F},
+		{"sha2-256s", p11.CKP_SLH_DSA_SHA2_256S}, {"sha2-256f", p11.CKP_SLH_DSA_SHA2_256F},
+		{"shake-128s", p11.CKP_SLH_DSA_SHAKE_128S}, {"shake-128f", p11.CKP_SLH_DSA_SHAKE_128F},
+		{"shake-192s", p11.CKP_SLH_DSA_SHAKE_192S}, {"shake-192f", p11.CKP_SLH_DSA_SHAKE_192F},
+		{"shake-256s", p11.CKP_SLH_DSA_SHAKE_256S}, {"shake-256f", p11.CKP_SLH_DSA_SHAKE_256F},
+	},
 	p11.CKK_ML_DSA: {{"44", p11.CKP_ML_DSA_44}, {"65", p11.CKP_ML_DSA_65}, {"87", p11.CKP_ML_DSA_87}},
 }
 

@@ -87,6 +87,10 @@ var pairTemplates = map[p11.KeyType][]pairTemplate{
 		{"ML-KEM-768", parameterSet(p11.CKP_ML_KEM_768)},
 		{"ML-KEM-1024", parameterSet(p11.CKP_ML_KEM_1024)},
 	},
+	// The one that takes the least time; the vectors are for all of them.
+	p11.CKK_SLH_DSA: {
+		{"SLH-DSA-SHA2-128f", parameterSet(p11.CKP_SLH_DSA_SHA2_128F)},
+	},
 }
 
 func parameterSet(id uint64) attr.Values {

@@ -12,7 +12,8 @@
 // version that this package is for, and go.mod names that.
 //
 // No secret decides a branch here. circl's signing tries until a signature
-// shows nothing of the key, as the standard wants; how often is no secret.
+// shows nothing of the key, and its key generation draws until a coefficient is
+// in range, as the standard wants; how often is no secret.
 package mldsa
 
 import (
