@@ -134,8 +134,7 @@ func (z *element) reduce() {
 	z.fold() // at most 2⁵²¹, now that it was below 2⁵²²
 	z.fold() // below 2⁵²¹, or p itself
 	// z + 1 reaches 2⁵²¹ only if z is p.
-	var t element
-	t = *z
+	t := *z
 	var c uint64
 	t[0], c = bits.Add64(t[0], 1, 0)
 	for i := 1; i < 9; i++ {
