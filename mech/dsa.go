@@ -29,11 +29,11 @@ var dsaFamily = Family{
 	KeyTypes: []KeyType{dsaType.keyType()},
 	Mechanisms: append([]Mechanism{
 		{
-			Type: p11.CKM_DSA_KEY_PAIR_GEN, Keys: []p11.KeyType{p11.CKK_DSA}, Size: dsaSizes,
+			Type: p11.CKM_DSA_KEY_PAIR_GEN, Weak: Unapproved, Keys: []p11.KeyType{p11.CKK_DSA}, Size: dsaSizes,
 			GeneratePair: dsaType.generate,
 		},
 		{
-			Type: p11.CKM_DSA_PARAMETER_GEN, Keys: []p11.KeyType{p11.CKK_DSA}, Size: dsaSizes, Domain: true,
+			Type: p11.CKM_DSA_PARAMETER_GEN, Weak: Unapproved, Keys: []p11.KeyType{p11.CKK_DSA}, Size: dsaSizes, Domain: true,
 			Generate: generateDSADomain,
 		},
 	}, dsaMechanisms()...),
@@ -41,7 +41,7 @@ var dsaFamily = Family{
 
 func dsaMechanisms() []Mechanism {
 	row := Mechanism{
-		Type: p11.CKM_DSA, Keys: []p11.KeyType{p11.CKK_DSA}, Size: dsaSizes, SinglePart: true,
+		Type: p11.CKM_DSA, Weak: Unapproved, Keys: []p11.KeyType{p11.CKK_DSA}, Size: dsaSizes, SinglePart: true,
 		Sign: signDSA, Verify: verifyDSA,
 	}
 	ms := []Mechanism{row}
@@ -57,7 +57,7 @@ func dsaMechanisms() []Mechanism {
 		{p11.CKM_DSA_SHA3_512, p11.CKM_SHA3_512},
 	} {
 		h, _ := hashByDigest(with.digest)
-		row.Type, row.SinglePart = with.mechanism, false
+		row.Type, row.SinglePart, row.Weak = with.mechanism, false, Unapproved|h.Weak
 		row.Sign, row.Verify = hashThen(h, signDSA), hashThenVerify(h, verifyDSA)
 		ms = append(ms, row)
 	}
