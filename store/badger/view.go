@@ -15,13 +15,22 @@ type view struct {
 	s   *Store
 	txn *badger.Txn
 	top map[string]store.Event
+	// heads are what was found below: a transaction compares what it then
+	// writes, and those of a batch often compare the same.
+	heads map[string]head
+}
+
+type head struct {
+	kv store.KV
+	ok bool
 }
 
 func (s *Store) viewAt(rev store.Rev) *view {
 	return &view{
-		s:   s,
-		txn: s.db.NewTransactionAt(uint64(rev), false),
-		top: map[string]store.Event{},
+		s:     s,
+		txn:   s.db.NewTransactionAt(uint64(rev), false),
+		top:   map[string]store.Event{},
+		heads: map[string]head{},
 	}
 }
 
@@ -41,7 +50,15 @@ func (v *view) Head(key []byte) (store.KV, bool, error) {
 		}
 		return c.KV, true, nil
 	}
-	return v.s.get(v.txn, key)
+	if h, ok := v.heads[string(key)]; ok {
+		return h.kv, h.ok, nil
+	}
+	kv, ok, err := v.s.get(v.txn, key)
+	if err == nil {
+		kv.Value = nil // which nobody asks for
+		v.heads[string(key)] = head{kv, ok}
+	}
+	return kv, ok, err
 }
 
 // Keys implements store.View.
