@@ -41,6 +41,11 @@ void keep_own_file(void);
 void repair_handlers(void);        // at C_Initialize, by prepare_process
 void repair_handlers_if_due(void); // at C_OpenSession, and when an operation begins
 
+// A fault by a full disk is not the host's end.
+void take_bus(void);                     // when the library is loaded
+void hold_ballast(int fd, int held);     // a file to give up then, or no more
+int in_this_library(unsigned long addr); // code or data
+
 void prepare_process(void);     // at C_Initialize
 void spare_address_space(void); // before the Go runtime starts
 void hold_low_numbers(void);    // then, and at C_Initialize

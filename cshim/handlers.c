@@ -8,7 +8,7 @@
 //     in Go preempts its goroutines by SIGURG and hangs without it. So nothing
 //     in this library may write to a socket without MSG_NOSIGNAL.
 //
-// Handlers of faults stay with the runtime, which passes on what happens outside
+// Handlers of faults stay with the runtime, but for what bus.c does before it, which passes on what happens outside
 // Go: to the host's handler, or to the default action, without a word.
 #define _GNU_SOURCE
 #include <link.h>
@@ -110,8 +110,11 @@ __attribute__((constructor)) static void after_runtime(void) {
     if (is_fault(i) || sigaction(i, NULL, &now) != 0) continue;
     if (now.sa_sigaction != host[i].sa_sigaction) sigaction(i, &host[i], NULL);
   }
+  take_bus();
   pthread_sigmask(SIG_SETMASK, &host_mask, NULL);
 }
+
+int in_this_library(unsigned long addr) { return self.all <= addr && addr < self.all_end; }
 
 // A host's thread that is in a call stands on a goroutine's stack, which a
 // handler without SA_ONSTACK would overrun; with it, the handler runs on the

@@ -1,6 +1,6 @@
 package main
 
-// #include "pkcs11.h"
+// #include "guard.h"
 import "C"
 
 import (
@@ -66,7 +66,7 @@ func initialize(args *C.CK_C_INITIALIZE_ARGS) error {
 	if err != nil {
 		return err
 	}
-	backend, err := stores.Open(set.Store, stores.Options{Wait: set.LockWait, Group: set.Group})
+	backend, err := stores.Open(set.Store, stores.Options{Wait: set.LockWait, Group: set.Group, Ballast: holdBallast})
 	if err != nil {
 		return p11.Errorf(p11.CKR_DEVICE_ERROR, "opening the store %s: %w", set.Store, err)
 	}
@@ -84,6 +84,16 @@ func initialize(args *C.CK_C_INITIALIZE_ARGS) error {
 	}
 	module.Store(m)
 	return nil
+}
+
+// holdBallast is told of a file that can be given up when the disk is full; see
+// bus.c.
+func holdBallast(fd int, held bool) {
+	is := C.int(0)
+	if held {
+		is = 1
+	}
+	C.hold_ballast(C.int(fd), is)
 }
 
 // checkInitArgs checks the arguments of C_Initialize (PKCS #11 v3.2, 5.4.1)

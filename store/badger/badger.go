@@ -34,8 +34,9 @@
 // Badger writes through memory maps of sparse files, where a full disk is a
 // fault and not an error. So a transaction is refused with ErrFull while the
 // file system has less than Options.Reserve left, enough for all that can be
-// in flight, and so is opening the store. A disk that another program fills
-// within the moments that a flush or a compaction takes can still be fatal.
+// in flight, and so is opening the store. For a disk that another program fills
+// within the moments that a flush or a compaction takes, there is a file to give
+// up (ballast.go), if there is somebody to do that: a handler of SIGBUS.
 //
 // Values are never so large that Badger puts them in its value log (a
 // transaction is limited to store.MaxBytes), so there is none to collect and
@@ -77,6 +78,10 @@ type Options struct {
 	accept bool
 	// Group is folder.Options.Group.
 	Group int
+	// Ballast, if not nil, is told of the descriptor of a file that may be cut
+	// to nothing, at any time and by anyone, when a page of a memory map has no
+	// block on a full disk; and when that must not be done any more.
+	Ballast func(fd int, held bool)
 	// Reserve is how many bytes must be free on the file system for a
 	// transaction to be carried out; half of it must be to open the store and
 	// to close it. 0 is 32 MiB. Less is a risk: see the package comment.
@@ -114,6 +119,9 @@ type Store struct {
 	once   sync.Once
 	done   chan struct{} // closed when Close begins
 	closed error         // what Close returned
+
+	ballast   int // descriptor, or -1; guarded by turn
+	noBallast bool
 
 	queue  queue
 	turn   chan struct{} // holds a token while somebody writes
@@ -155,6 +163,7 @@ func OpenIn(f *folder.Folder, opt Options, release func()) (*Store, error) {
 		log:     new(errorLog),
 		done:    make(chan struct{}),
 		turn:    make(chan struct{}, 1),
+		ballast: -1,
 	}
 	if err := s.open(); err != nil {
 		// A panic has left goroutines behind that may still write; nobody
@@ -191,6 +200,7 @@ func (s *Store) open() (err error) {
 	interceptFatal()
 	defer s.guard(&err)
 	defer faults()()
+	removeBallast(s.folder)
 	if err := errors.Join(s.failed(), s.room(s.opt.Reserve/2)); err != nil {
 		return err
 	}
@@ -368,6 +378,7 @@ func (s *Store) close() error {
 func (s *Store) closeDB() (err error) {
 	defer s.guard(&err)
 	defer s.unwatch()
+	defer s.dropBallast()
 	was := s.log.last()
 	s.log.closing.Store(true)
 	err = s.translate("closing", s.db.Close())

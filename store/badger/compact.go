@@ -84,7 +84,7 @@ func (s *Store) compact(at store.Rev) (err error) {
 	if at <= floor {
 		return nil
 	}
-	if err := errors.Join(s.failed(), s.room(s.opt.Reserve)); err != nil {
+	if err := errors.Join(s.failed(), s.room(s.opt.Reserve-s.held()), s.holdBallast()); err != nil {
 		return err
 	}
 	// It must not make a revision, so it joins the newest. That also keeps

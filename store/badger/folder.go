@@ -136,7 +136,7 @@ func restrictFiles(f *folder.Folder) error {
 // the folder: a socket, or whatever the user has put there.
 func ownFile(name string) bool {
 	switch name {
-	case badger.ManifestFilename, badger.KeyRegistryFileName, "DISCARD":
+	case badger.ManifestFilename, badger.KeyRegistryFileName, "DISCARD", ballastFile:
 		return true
 	}
 	return slices.Contains([]string{".sst", ".mem", ".vlog"}, filepath.Ext(name))

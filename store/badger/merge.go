@@ -118,7 +118,7 @@ func (m *merge) changed(manifest *os.File) error {
 
 // maxTries is how often a merge may fail before the store gives up: each leaves
 // tables of no use behind, until the store is opened anew.
-const maxTries = 4
+const maxTries = 3
 
 // accept remembers the manifest as it is.
 func (m *merge) accept(manifest *os.File) (err error) {

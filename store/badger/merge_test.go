@@ -17,7 +17,7 @@ import (
 func untilRefused(t *testing.T, s *Store) error {
 	t.Helper()
 	value := make([]byte, 500_000)
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		if _, err := s.Txn(t.Context(), store.Txn{Then: []store.Op{store.Put([]byte("fill"), value)}}); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -214,7 +215,7 @@ func copyAside(f *folder.Folder, now time.Time) (string, error) {
 		return "", folder.FileError(err)
 	}
 	for _, e := range entries {
-		if !e.Type().IsRegular() {
+		if !e.Type().IsRegular() || e.Name() == ballastFile {
 			continue
 		}
 		if err := copyFile(filepath.Join(f.Path(), e.Name()), filepath.Join(aside, e.Name())); err != nil {
@@ -238,11 +239,11 @@ func copyFile(from, to string) error {
 		return err
 	}
 	info, err := in.Stat()
-	block := make([]byte, 1<<16)
+	block, zeros := make([]byte, 1<<16), make([]byte, 1<<16)
 	for at := int64(0); err == nil; {
 		var n int
 		n, err = io.ReadFull(in, block)
-		if !allZero(block[:n]) {
+		if !bytes.Equal(block[:n], zeros[:n]) {
 			if _, werr := out.WriteAt(block[:n], at); werr != nil {
 				err = werr
 			}
@@ -253,15 +254,6 @@ func copyFile(from, to string) error {
 		err = out.Truncate(info.Size())
 	}
 	return errors.Join(err, out.Sync(), out.Close())
-}
-
-func allZero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // Verify reads all tables of the store in dir and returns what is wrong with

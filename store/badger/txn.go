@@ -158,7 +158,7 @@ func (s *Store) commit(batch []*request, outcomes []outcome) (err error) {
 	if len(transactions) == 0 {
 		return nil
 	}
-	if err := errors.Join(s.room(s.opt.Reserve), s.descriptors(transactions)); err != nil {
+	if err := errors.Join(s.room(s.opt.Reserve-s.held()), s.descriptors(transactions), s.holdBallast()); err != nil {
 		return err
 	}
 	s.wrote = true

@@ -30,7 +30,7 @@ func (n *node) hold() (*way, error) {
 		f.Unlock()
 		return nil, err
 	}
-	b, err := badger.OpenIn(f, badger.Options{History: n.opt.History, Newest: p.rev, Mark: p.mark}, func() {
+	b, err := badger.OpenIn(f, badger.Options{History: n.opt.History, Newest: p.rev, Mark: p.mark, Ballast: n.opt.Ballast}, func() {
 		// The folder may be another's by now, with another's socket.
 		if now, err := findSocket(f); err == nil && now == socket {
 			removeSocket(f)

@@ -69,6 +69,8 @@ type Options struct {
 	// Group is the id of a group whose members may all use the store; see
 	// folder.Options.
 	Group int
+	// Ballast is badger.Options.Ballast, if this process is the holder.
+	Ballast func(fd int, held bool)
 }
 
 const (

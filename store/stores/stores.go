@@ -31,6 +31,10 @@ type Options struct {
 	// History is how many revisions to keep without being told to compact:
 	// 0 is the engine's default.
 	History int
+	// Ballast, if not nil, is told of a file of the store's that may be cut to
+	// nothing, at any time and by anyone, to make room for a write that could
+	// not fail in another way; and when that must not be done any more.
+	Ballast func(fd int, held bool)
 }
 
 // Open opens the store that url names:
@@ -82,7 +86,7 @@ func Repair(url string, opt Options) (did []string, err error) {
 }
 
 func (o Options) shared() shared.Options {
-	return shared.Options{Wait: o.Wait, History: o.History, Group: o.Group}
+	return shared.Options{Wait: o.Wait, History: o.History, Group: o.Group, Ballast: o.Ballast}
 }
 
 // engine is what keeps a store.

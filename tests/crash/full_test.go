@@ -93,6 +93,17 @@ func TestAFullDisk(t *testing.T) {
 			p.want("CKR_GENERAL_ERROR", "finalize")
 			b.oneLine("C_Finalize", "CKR_DEVICE_MEMORY", b.store, "no space left")
 			p.wait()
+			// What it held to write with is enough to open the store.
+			p = b.start("obey", nil)
+			p.want("CKR_OK", "initialize")
+			p.want("CKR_DEVICE_MEMORY", "login 0 user %s", pin) // which is counted
+			b.oneLine("C_Login", "CKR_DEVICE_MEMORY", b.store, "no space left")
+			p.kill()
+			empty()
+			if err := os.RemoveAll(filepath.Join(b.store, "BALLAST")); err != nil {
+				t.Fatal(err)
+			}
+			empty = b.fill(leave)
 			p = b.start("obey", nil)
 			p.want("CKR_GENERAL_ERROR", "initialize")
 			b.oneLine("C_Initialize", b.store, "no space left")
