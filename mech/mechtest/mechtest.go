@@ -87,6 +87,9 @@ func (s *suite) keyed(t *testing.T, m *mech.Mechanism, k *keyPair) {
 	use("wrapping", m.Wrap != nil, checkWrap)
 	use("derivation", m.Derive != nil, checkDerive)
 	use("encapsulation", m.Encapsulate != nil, s.encapsulation)
+	if m.Messages != nil {
+		checkMessages(t, m, k)
+	}
 }
 
 // checkRow looks at the row itself.
@@ -105,6 +108,8 @@ func checkRow(t *testing.T, r *mech.Registry, m *mech.Mechanism) {
 		p11.CKF_GENERATE_KEY_PAIR: m.GeneratePair != nil, p11.CKF_WRAP: m.Wrap != nil, p11.CKF_UNWRAP: m.Unwrap != nil,
 		p11.CKF_DERIVE: m.Derive != nil, p11.CKF_SIGN_RECOVER: m.SignRecover != nil, p11.CKF_VERIFY_RECOVER: m.VerifyRecover != nil,
 		p11.CKF_ENCAPSULATE: m.Encapsulate != nil, p11.CKF_DECAPSULATE: m.Decapsulate != nil,
+		p11.CKF_MESSAGE_ENCRYPT: m.Messages != nil, p11.CKF_MESSAGE_DECRYPT: m.Messages != nil,
+		p11.CKF_MESSAGE_SIGN: m.Sign != nil, p11.CKF_MESSAGE_VERIFY: m.Verify != nil,
 	} {
 		if m.Flags()&flag != 0 != present {
 			t.Errorf("Flags has %#x: %v; the constructor is there: %v", uint64(flag), !present, present)
