@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"strings"
 	"testing"
 
 	"coffer/p11"
@@ -36,6 +37,9 @@ func TestGarbageForEveryFunction(t *testing.T) {
 				if variant%2 == 0 {
 					kept = userSession(h, kept)
 					s = uint64(kept)
+					if strings.Contains(f.Name, "Message") && !strings.HasSuffix(f.Name, "Init") {
+						inMessages(h, kept, variant%4 == 0)
+					}
 				}
 				args := make([]uint64, len(f.Arguments))
 				for i, a := range f.Arguments {
@@ -61,6 +65,24 @@ func TestGarbageForEveryFunction(t *testing.T) {
 	t.Logf("%d calls", calls)
 }
 
+// inMessages begins every process of messages, and a message in each.
+func inMessages(h *Host, s p11.SessionHandle, begin bool) {
+	h.Helper()
+	a := &aeads[0]
+	k := a.create(h, s, Yes(p11.CKA_ENCRYPT, p11.CKA_DECRYPT, p11.CKA_SIGN, p11.CKA_VERIFY))
+	gcm, cmac := Mech(a.m), Mech(p11.CKM_AES_CMAC)
+	h.Must(h.MessageEncryptInit(s, gcm, k))
+	h.Must(h.MessageDecryptInit(s, gcm, k))
+	h.Must(h.MessageSignInit(s, cmac, k))
+	h.Must(h.MessageVerifyInit(s, cmac, k))
+	if begin {
+		h.Must(h.EncryptMessageBegin(s, a.params(0), nil))
+		h.Must(h.DecryptMessageBegin(s, a.params(0), nil))
+		h.Must(h.SignMessageBegin(s))
+		h.Must(h.VerifyMessageBegin(s))
+	}
+}
+
 // userSession returns an idle session of the user: s, if it is one still.
 func userSession(h *Host, s p11.SessionHandle) p11.SessionHandle {
 	if info, err := h.GetSessionInfo(s); err != nil || info.State != p11.CKS_RW_USER_FUNCTIONS {
@@ -80,6 +102,8 @@ func garbage(a Argument, session uint64, variant, position int, g *Guarded) uint
 		return session
 	case a.Type == "CK_SLOT_ID":
 		return uint64(v % 3)
+	case a.Name == "ulParameterLen": // those of the structures
+		return []uint64{48, 0, 24, 56, 48, 1 << 63}[v%6]
 	case a.Type == "CK_ULONG":
 		return lengths[v%len(lengths)]
 	case a.Type == "CK_ULONG_PTR":

@@ -634,3 +634,22 @@ func TestMessagesOfGCMAreGCM(t *testing.T) {
 		}
 	})
 }
+
+// A message costs no memory: the key was set up once.
+func TestAMessageAllocatesNothing(t *testing.T) {
+	h := NewHost(t, GoModule)
+	s := h.User()
+	for _, a := range []*aead{&aeads[0], &aeads[5]} {
+		h.Idle(s)
+		a.startBoth(h, s)
+		p := a.params(1024)
+		plain, ct := make([]byte, 1024), &p11.Out{Buf: make([]byte, 1024)}
+		out := &p11.Out{Buf: make([]byte, 1024)}
+		if n := testing.AllocsPerRun(100, func() {
+			h.Must(h.EncryptMessage(s, p, nil, plain, ct))
+			h.Must(h.DecryptMessage(s, p, nil, ct.Buf, out))
+		}); n != 0 {
+			t.Errorf("%v: %v allocations for a message", a.m, n)
+		}
+	}
+}
