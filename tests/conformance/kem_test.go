@@ -364,11 +364,11 @@ func TestTemplatesOfEncapsulation(t *testing.T) {
 
 func TestEncapsulationAndTheLogin(t *testing.T) {
 	eachKEM(t, func(h *Host, s p11.SessionHandle, k *kem) {
-		pub := h.Create(s, KeyOf(k.key).Public, Yes(p11.CKA_ENCAPSULATE, p11.CKA_TOKEN), No(p11.CKA_PRIVATE))
+		h.Create(s, KeyOf(k.key).Public, Yes(p11.CKA_ENCAPSULATE, p11.CKA_TOKEN), No(p11.CKA_PRIVATE))
 		h.Create(s, KeyOf(k.key).Own, Yes(p11.CKA_DECAPSULATE, p11.CKA_TOKEN), attr.Values{Label("private half")})
 		h.Fresh()
 		s = h.Session(RO)
-		pub = h.Find(s, Class(p11.CKO_PUBLIC_KEY))[0]
+		pub := h.Find(s, Class(p11.CKO_PUBLIC_KEY))[0]
 		_, ciphertext, err := k.encapsulate(h, s, pub, No(p11.CKA_PRIVATE))
 		h.Must(err)
 		_, _, err = k.encapsulate(h, s, pub)
