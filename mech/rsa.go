@@ -14,9 +14,13 @@ import (
 	"coffer/p11/attr"
 )
 
-// rsaSizes are the lengths of a modulus that coffer takes. crypto/rsa refuses
-// less; beyond the maximum a verification can be made to take seconds.
-var rsaSizes = KeySize{Min: 1024, Max: 8192, Unit: Bits}
+// rsaSizes are the lengths of a modulus that coffer takes, rsaNewSizes of one
+// that it makes. crypto/rsa refuses less. Beyond 16384 bits one signature takes
+// seconds, and so does making a key beyond 8192.
+var (
+	rsaSizes    = KeySize{Min: 1024, Max: 16384, Unit: Bits}
+	rsaNewSizes = KeySize{Min: 1024, Max: 8192, Unit: Bits}
+)
 
 var rsaKeys = []p11.KeyType{p11.CKK_RSA}
 
@@ -37,7 +41,7 @@ var rsaFamily = Family{
 		[]Mechanism{{
 			Type:         p11.CKM_RSA_PKCS_KEY_PAIR_GEN,
 			Keys:         rsaKeys,
-			Size:         rsaSizes,
+			Size:         rsaNewSizes,
 			GeneratePair: generateRSA,
 		}},
 		rsaPKCS1Mechanisms(),

@@ -1,6 +1,9 @@
 package mech
 
-import "crypto/rsa"
+import (
+	"crypto/rsa"
+	"math/big"
+)
 
 // RSAKeyOf returns the key inside the material of a private key.
 func RSAKeyOf(material any) *rsa.PrivateKey { return material.(*rsaPrivateKey).PrivateKey }
@@ -24,4 +27,14 @@ func RSAHasKernels(material any) bool {
 func SetRSAKernels(on bool) (was bool) {
 	was, rsaKernels = rsaKernels, on
 	return was
+}
+
+// PublishedPrimes returns the published primes of so many bits.
+func PublishedPrimes(bits int) (ps []*big.Int) {
+	for _, p := range publishedPrimes() {
+		if p.BitLen() == bits {
+			ps = append(ps, p)
+		}
+	}
+	return ps
 }

@@ -19,8 +19,8 @@ func generateRSA(_ p11.Params, public, _ attr.Values) (pub, priv attr.Values, er
 		return nil, nil, p11.Errorf(p11.CKR_TEMPLATE_INCOMPLETE, "CKA_MODULUS_BITS is needed to generate an RSA key pair")
 	}
 	bits, ok := public.ULong(p11.CKA_MODULUS_BITS)
-	if !ok || bits > uint64(rsaSizes.Max) || !rsaSizes.Contains(int(bits)) {
-		return nil, nil, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "CKA_MODULUS_BITS is %d, not %d to %d", bits, rsaSizes.Min, rsaSizes.Max)
+	if !ok || bits > uint64(rsaNewSizes.Max) || !rsaNewSizes.Contains(int(bits)) {
+		return nil, nil, p11.Errorf(p11.CKR_ATTRIBUTE_VALUE_INVALID, "CKA_MODULUS_BITS is %d, not %d to %d", bits, rsaNewSizes.Min, rsaNewSizes.Max)
 	}
 	exponent := public.Bytes(p11.CKA_PUBLIC_EXPONENT)
 	if len(exponent) == 0 {

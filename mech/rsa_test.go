@@ -145,7 +145,7 @@ func TestRSARefusals(t *testing.T) {
 	}
 	cases := []refusal{
 		{"a small modulus", p11.CKO_PUBLIC_KEY, with(p.publicValues, p11.CKA_MODULUS, small.Bytes()), p11.CKR_KEY_SIZE_RANGE},
-		{"a huge modulus", p11.CKO_PUBLIC_KEY, with(p.publicValues, p11.CKA_MODULUS, bytes.Repeat([]byte{0xff}, 1025)), p11.CKR_KEY_SIZE_RANGE},
+		{"a huge modulus", p11.CKO_PUBLIC_KEY, with(p.publicValues, p11.CKA_MODULUS, bytes.Repeat([]byte{0xff}, 2049)), p11.CKR_KEY_SIZE_RANGE},
 		{"an even modulus", p11.CKO_PUBLIC_KEY, with(p.publicValues, p11.CKA_MODULUS, plusOne(n.Bytes())), p11.CKR_ATTRIBUTE_VALUE_INVALID},
 		{"no exponent", p11.CKO_PUBLIC_KEY, p.publicValues.Without(p11.CKA_PUBLIC_EXPONENT), p11.CKR_ATTRIBUTE_VALUE_INVALID},
 		{"an exponent of 1", p11.CKO_PUBLIC_KEY, with(p.publicValues, p11.CKA_PUBLIC_EXPONENT, []byte{1}), p11.CKR_ATTRIBUTE_VALUE_INVALID},

@@ -137,7 +137,7 @@ func TestPKCS11ToolSeesSlotsMechanismsAndInfo(t *testing.T) {
 	// 0.23 has no names for the functions that version 3.0 and 3.2 brought.
 	mechanisms := b.tool("--list-mechanisms")
 	for _, want := range []string{
-		"RSA-PKCS, keySize={1024,8192}, encrypt, decrypt, sign, sign_recover, verify, verify_recover, wrap, unwrap, other flags=",
+		"RSA-PKCS, keySize={1024,16384}, encrypt, decrypt, sign, sign_recover, verify, verify_recover, wrap, unwrap, other flags=",
 		"ECDSA-KEY-PAIR-GEN, keySize={224,521}, generate_key_pair, EC F_P, EC OID, EC uncompressed, EC compressed, EC curve name\n",
 		"EDDSA, ", "ECDH1-DERIVE, ", "AES-GCM, keySize={16,32}, encrypt, decrypt", "SHA256, digest\n",
 	} {

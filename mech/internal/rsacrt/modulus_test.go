@@ -118,7 +118,7 @@ func checkKernels(t *testing.T, o *modulus, a, b *big.Int) {
 }
 
 func TestKernels(t *testing.T) {
-	for _, blocks := range []int{1, 2, 3, 4, 5, 6, 8, 10, 16} {
+	for _, blocks := range []int{1, 2, 3, 4, 5, 6, 8, 10, 16, 32} {
 		t.Run(fmt.Sprint(512*blocks, " bits"), func(t *testing.T) {
 			bits := 512 * blocks
 			numbers := edges(bits)
