@@ -210,10 +210,15 @@ type Mechanism struct {
 	Encapsulate     func(public Key, p p11.Params, length int) (ciphertext, secret []byte, err error)
 	EncapsulateSize func(public Key, p p11.Params, length int) (int, error)
 	Decapsulate     func(private Key, p p11.Params, ciphertext []byte, length int) (secret []byte, err error)
+
+	flags p11.Flags // what Flags returns, of a row that is in a registry
 }
 
 // Flags returns the CK_MECHANISM_INFO flags.
 func (m *Mechanism) Flags() p11.Flags {
+	if m.flags != 0 {
+		return m.flags
+	}
 	f := m.Extra
 	for _, c := range []struct {
 		present bool
@@ -314,7 +319,9 @@ func NewRegistry(families ...Family) *Registry {
 	r := &Registry{mechanisms: map[p11.MechanismType]*Mechanism{}, keyTypes: map[p11.KeyType]*KeyType{}}
 	for _, f := range families {
 		for i := range f.Mechanisms {
-			m := &f.Mechanisms[i]
+			row := f.Mechanisms[i] // a copy: families may be in several registries
+			row.flags = row.Flags()
+			m := &row
 			if r.mechanisms[m.Type] != nil {
 				panic(fmt.Sprintf("mech: %s redeclares %v", f.Name, m.Type))
 			}

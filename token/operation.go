@@ -143,11 +143,11 @@ func (o *operation) end() {
 // the policy, and leaves the operation ready. A NULL mechanism cancels what is
 // active, and is no error if nothing is (PKCS #11 v3.2, 5.8.1 and its like).
 func (m *Module) begin(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p11.ObjectHandle) error {
-	return m.beginWith(h, p, mm, key, func(*operation) error { return nil })
+	return m.beginWith(h, p, mm, key, nil)
 }
 
 // beginWith is begin for an operation that is told something else at its
-// beginning. The error of tell begins nothing.
+// beginning. The error of tell begins nothing; tell may be nil.
 func (m *Module) beginWith(h p11.SessionHandle, p purpose, mm *p11.Mechanism, key p11.ObjectHandle, tell func(*operation) error) error {
 	s, err := m.lockSession(h)
 	if err != nil {
@@ -162,55 +162,59 @@ func (m *Module) beginWith(h p11.SessionHandle, p purpose, mm *p11.Mechanism, ke
 	if o.phase != idle {
 		return p11.CKR_OPERATION_ACTIVE
 	}
-	next, err := m.start(s, p, mm, key)
-	if err != nil {
+	if err := m.start(s, o, p, mm, key); err != nil {
 		return err
 	}
-	if err := tell(&next); err != nil {
-		next.end()
+	if tell == nil {
+		return nil
+	}
+	if err := tell(o); err != nil {
+		o.end()
 		return err
 	}
-	*o = next
 	return nil
 }
 
-// start makes an operation that is ready. The caller holds the session's lock.
-func (m *Module) start(s *session, p purpose, mm *p11.Mechanism, key p11.ObjectHandle) (operation, error) {
+// start makes an idle operation ready, or leaves it idle. It is the session's
+// own, so that nothing is made on the heap here. The caller holds the session's
+// lock.
+func (m *Module) start(s *session, o *operation, p purpose, mm *p11.Mechanism, key p11.ObjectHandle) error {
 	pp := &purposes[p]
 	row, err := m.row(s.token, mm, pp.flag)
 	if err != nil {
-		return operation{}, err
+		return err
 	}
-	next := operation{phase: ready, row: row}
 	var k mech.Key
 	if pp.usage != 0 {
 		obj, e, err := m.useKey(s, key, use{row: row, usage: pp.usage, class: pp.class})
 		if err != nil {
-			return operation{}, err
+			return err
 		}
-		k, next.key = obj, obj
-		next.private = e.private
-		next.needsLogin = obj.AlwaysAuthenticate()
+		k, o.key = obj, obj
+		o.private = e.private
+		o.needsLogin = obj.AlwaysAuthenticate()
 	}
+	o.row = row
 	if pp.start != nil {
-		err = pp.start(&next, row, k, mm.Params)
-	} else if next.op, next.check, err = pp.open(row, k, mm.Params); err != nil {
-		next.op, next.check = nil, nil
+		err = pp.start(o, row, k, mm.Params)
+	} else if o.op, o.check, err = pp.open(row, k, mm.Params); err != nil {
+		o.op, o.check = nil, nil
 	}
 	if err != nil {
-		next.end()
-		return operation{}, dropped(err, p11.CKR_KEY_HANDLE_INVALID)
+		o.end()
+		return dropped(err, p11.CKR_KEY_HANDLE_INVALID)
 	}
-	if next.saver() != nil { // the caller's memory is gone when the state is saved
-		next.params = encodeParams(mm.Params)
+	if o.saver() != nil { // the caller's memory is gone when the state is saved
+		o.params = encodeParams(mm.Params)
 	}
-	if next.private {
+	if o.private {
 		if _, who := s.token.login(); who != loggedInUser {
-			next.end()
-			return operation{}, p11.Errorf(p11.CKR_USER_NOT_LOGGED_IN, "the user was logged out meanwhile")
+			o.end()
+			return p11.Errorf(p11.CKR_USER_NOT_LOGGED_IN, "the user was logged out meanwhile")
 		}
 	}
-	return next, nil
+	o.phase = ready
+	return nil
 }
 
 func (p purpose) String() string {

@@ -235,8 +235,8 @@ func (m *Module) resume(s *session, saved *savedOp, key p11.ObjectHandle) (opera
 	if err != nil {
 		return operation{}, err
 	}
-	o, err := m.start(s, saved.purpose, &p11.Mechanism{Type: saved.kind, Params: params}, key)
-	if err != nil {
+	var o operation
+	if err := m.start(s, &o, saved.purpose, &p11.Mechanism{Type: saved.kind, Params: params}, key); err != nil {
 		if rv := p11.Code(err); rv == p11.CKR_KEY_HANDLE_INVALID {
 			return operation{}, p11.Errorf(p11.CKR_KEY_CHANGED, "the key that the state was saved with is gone: %w", err)
 		}
