@@ -144,6 +144,7 @@ func (b *bench) sound(c *exec.Cmd, out *bytes.Buffer) {
 func (b *bench) belongs(c *exec.Cmd) {
 	if b.user != nil {
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: b.user}
+		c.Dir = b.dir // the checkout may lie where others do not get in
 	}
 }
 
